@@ -31,7 +31,7 @@ export function assetUrl(fromModule: () => URL, path: string): URL {
  * Returns the URL of a file of an embedded model.
  * @param fromModule as that of `assetUrl`
  * @param folder the model's folder in `assets`
- * @throws RankletError `unsupported` as `assetUrl`, and if a bundler has made a program of the file
+ * @throws RankletError `unsupported` as `assetUrl`, and if a bundler has turned the file into JavaScript
  */
 export function modelFileUrl(fromModule: () => URL, folder: string, name: string): URL {
   const url = assetUrl(fromModule, `${folder}/${name}`);

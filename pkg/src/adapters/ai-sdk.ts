@@ -16,7 +16,7 @@ export interface RerankingCall {
   readonly topN?: number | undefined;
   readonly abortSignal?: AbortSignal | undefined;
   readonly providerOptions?: Readonly<Record<string, Fields>> | undefined;
-  /** Headers for a server. There is none. */
+  /** Headers for a server. They have no effect, because there is no server. */
   readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
 }
 

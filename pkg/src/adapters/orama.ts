@@ -1,11 +1,11 @@
-// The entry `ranklet/orama`: a plug-in that ranks the hits of a search anew.
+// The entry `ranklet/orama`: a plug-in that reranks the hits of a search.
 import type { DocumentOptions, Scores } from "ranklet";
 
 import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
 
 /** Options of the plug-in. */
 export interface PluginOptions extends RerankerOptions, Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument" | "rankFields" | "structured"> {
-  /** Max number of hits that are ranked anew, from the first. The others follow in Orama's order. Default 50. Orama finds 10 unless the search has a higher `limit`. */
+  /** Max number of hits that are reranked, from the first. The others follow in Orama's order. Default 50. Orama finds 10 unless the search has a higher `limit`. */
   readonly candidates?: number | undefined;
   /** Max number of hits that are left, at least 1. Default: all. */
   readonly topN?: number | undefined;

@@ -35,7 +35,7 @@ export function chooseResults(scored: readonly ScoredDocument[], { minScore, top
     .slice(0, topN);
 }
 
-/** Leaves out the documents whose model gives them a lower score than `minScore`. */
+/** Leaves out the documents that the model gives a lower score than `minScore`. */
 export function atLeast(scored: ScoredDocument[], minScore: number | undefined): ScoredDocument[] {
   return minScore === undefined ? scored : scored.filter(({ score, modelScore = score }) => modelScore >= minScore);
 }

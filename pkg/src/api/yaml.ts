@@ -20,7 +20,7 @@ const lineBreak = /[\n\x85\u2028\u2029]/;
 const special = /[^\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]|[\ufeff\u{10ffff}]/u;
 /** Characters that are escaped in double quotes. */
 const escaped = /["\\\ufeff\u2028\u2029]|[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]/gu;
-/** Half characters, which are U+FFFD for every reader. */
+/** Lone surrogates, which every reader sees as U+FFFD. */
 const loneSurrogates = /\p{Surrogate}/gu;
 const shortEscapes: Readonly<Record<string, string>> = {
   "\0": "0", "\x07": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r", "\x1b": "e", '"': '"', "\\": "\\", "\x85": "N", "\xa0": "_", "\u2028": "L", "\u2029": "P",

@@ -4,8 +4,8 @@ import { BlobReader } from "./blob-reader.js";
 import { type FileReader, unreadable } from "./file-reader.js";
 
 /**
- * A file that a worker reads while it is downloaded. `port` brings its pieces as Blobs, in order. A message that is no Blob ends
- * the file.
+ * A file that a worker reads while it is downloaded. `port` delivers its pieces as Blobs, in order. A message that is no Blob
+ * ends the file.
  */
 export interface ArrivingData {
   /** In bytes. */

@@ -1,11 +1,11 @@
 import { type FileReader, unreadable } from "./file-reader.js";
 
 /**
- * A Blob is streamed in slices of this size. WebKit reads the whole rest of a stream into memory, whether it is taken or not.
+ * A Blob is streamed in slices of this size. WebKit reads the whole rest of a stream into memory, whether it is read or not.
  */
 const sliceBytes = 2 ** 24;
 
-/** Bytes up to this number are read and dropped, where a stream that begins after them would take longer. */
+/** Max bytes to read and drop before an offset. For more, a new stream that begins at the offset is faster. */
 const maxDroppedBytes = 262_144;
 
 /**
@@ -17,7 +17,7 @@ export class BlobReader implements FileReader {
   #stream: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** The offset in the file at which the stream ends. */
   #end = 0;
-  /** Bytes that the stream has brought and nobody has taken, and their offset in the file. */
+  /** Bytes of the stream that `read` has not returned yet, and their offset in the file. */
   #bytes = new Uint8Array();
   #position = 0;
 
@@ -49,7 +49,7 @@ export class BlobReader implements FileReader {
     this.#position = start;
   }
 
-  /** Takes up to `count` bytes from the start of those that are there. */
+  /** Takes up to `count` of the bytes that the stream has delivered. */
   #take(count: number): Uint8Array {
     const taken = this.#bytes.subarray(0, count);
     this.#bytes = this.#bytes.subarray(taken.length);

@@ -1,7 +1,7 @@
 import { typeTag } from "../util/type-tag.js";
 
 /**
- * Whether two inputs of a hook are the same for a ranking. Components create arrays, objects and callbacks anew each time, so
+ * Whether two inputs of a hook are the same for a ranking. Components create new arrays, objects and callbacks each time, so
  * these are compared by content, and functions count as equal.
  * @param within the objects that `a` is inside of
  */

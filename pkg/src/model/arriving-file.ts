@@ -13,9 +13,9 @@ export class ArrivingFile {
   readonly whole: Promise<Blob>;
   /** Whether pieces arrive. Otherwise only the whole file can be read. */
   isArriving = true;
-  /** Whether the pieces that workers have got do not count. */
+  /** Whether the pieces that workers have received are invalid. */
   isInvalid = false;
-  /** Called when the pieces that workers have got do not count any more. */
+  /** Called when the pieces that workers have received become invalid. */
   onInvalidated: (() => void) | undefined;
   #pieces: Blob[] = [];
   readonly #ports: MessagePort[] = [];
@@ -25,7 +25,7 @@ export class ArrivingFile {
     this.size = size;
     this.whole = download({ onPiece: (piece) => this.#add(piece), onInvalidated: () => this.#invalidate() });
     const end = (): void => this.#end();
-    this.whole.then(end, end); // A failure is that of whoever waits for the whole file.
+    this.whole.then(end, end); // Callers that wait for the whole file handle its failure.
   }
 
   /** Returns the file as a worker reads it: with a port for its pieces while they arrive. */

@@ -18,7 +18,7 @@ export class CacheEntry {
   readonly #versions: Map<string, FileVersion>;
   /** Files of this entry that are complete and verified. */
   readonly #finished = new Set<string>();
-  /** Files that are those of the cached model. */
+  /** Files that are unchanged, so they are taken from the cached model. */
   readonly #reused = new Set<string>();
   readonly #sinks: StoredSink[] = [];
   #isClosed = false;
@@ -87,7 +87,8 @@ export class CacheEntry {
   }
 
   /**
-   * Returns a sink that writes a file into this entry. If that fails, as for want of space, it collects the file in memory.
+   * Returns a sink that writes a file into this entry. If that fails, for example because the disk is full, it collects the file
+   * in memory.
    * @param start the number of bytes of the file that this entry has already, and that are used
    * @param pieces receives the content as it arrives; only for `start` 0
    */

@@ -15,7 +15,7 @@ export interface StoredModel {
   readonly lastUsed: number;
   /** Whether it may be removed to gain space: nothing is likely to download it now. */
   readonly isRemovable: boolean;
-  /** Whether nothing but the beginning of a download is there that is too old to be continued. */
+  /** Whether the cache has only the beginning of a download, which is too old to be continued. */
   readonly isStale: boolean;
 }
 

@@ -11,7 +11,7 @@ const pieceBytes = 2 ** 24;
 export interface PieceListener {
   /** Receives the next piece. */
   onPiece(piece: Blob): void;
-  /** Called once if the pieces so far do not count, because the file begins again or they cannot be read. No more come. */
+  /** Called once if the pieces so far become invalid, because the file begins again or they cannot be read. No more come. */
   onInvalidated(): void;
 }
 
@@ -20,7 +20,7 @@ export interface Sink {
   /** The number of bytes so far. */
   readonly length: number;
   write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Drops all bytes, because those of another version or the same ones again follow. */
+  /** Drops all bytes, because the download begins again, perhaps with another version of the file. */
   restart(version: FileVersion): Promise<void>;
   /** Returns all bytes. */
   finish(): Promise<Blob>;

@@ -24,7 +24,7 @@ export class StoredSink implements Sink {
   readonly #store: Store;
   readonly #path: string;
   readonly #listener: StoredSinkListener;
-  /** Receives pieces, as long as they count. */
+  /** Receives pieces, as long as they are valid. */
   #pieces: PieceListener | undefined;
   /** The number of bytes in the store. */
   #stored: number;
@@ -113,7 +113,7 @@ export class StoredSink implements Sink {
     }
   }
 
-  /** Reports the piece that was just written. Whoever reads pieces waits for the whole file if the store cannot return it. */
+  /** Reports the piece that was just written. If the store cannot return it, its readers wait for the whole file. */
   async #reportPiece(): Promise<void> {
     if (this.#pieces === undefined) return;
     const piece = await this.#store.piece?.(this.#path, this.#stored).catch(() => undefined);

@@ -6,7 +6,7 @@ import type { WorkerPort } from "../worker/port.js";
 import { isReady } from "../worker/protocol.js";
 import { WorkerStartError } from "../worker/worker-start-error.js";
 
-/** Why a worker has ended whose program did not start. */
+/** The reason for the end of a worker whose program did not start. */
 export const programNotLoaded = "its program could not be loaded; if a content security policy forbids it, allow it with worker-src";
 
 /** Starts a worker in a browser. */

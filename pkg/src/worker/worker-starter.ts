@@ -13,7 +13,7 @@ import { type ConnectedModel, type Connector, WorkerConnection } from "./worker-
 /** The inputs of a worker. They are kept, so that a lost worker can be replaced without reading the files again. */
 export interface WorkerStart {
   readonly startWorker: () => WorkerPort;
-  /** `undefined` if whoever starts the worker gives it the module. */
+  /** `undefined` if the tab that starts the worker gives it the module. */
   readonly module: WebAssembly.Module | undefined;
   readonly files: ArrivingFiles;
   readonly settings: EngineSettings;
@@ -55,7 +55,7 @@ async function contentFor(file: Blob | ArrivingFile): Promise<FileData> {
   return buffer instanceof ArrayBuffer ? file.arrayBuffer() : buffer;
 }
 
-/** Returns what moves to the worker: buffers, and ports that bring files. */
+/** Returns what moves to the worker: buffers, and ports that deliver files. */
 export function movedWith(files: ReadonlyMap<string, FileData>): readonly Movable[] {
   return [...files.values()].flatMap((data): readonly Movable[] => (data instanceof ArrayBuffer ? [data] : isArriving(data) ? [data.port] : []));
 }

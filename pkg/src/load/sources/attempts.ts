@@ -1,7 +1,7 @@
 import { abortable } from "../../util/abort.js";
 import { TransientError } from "../../util/request.js";
 
-/** Max number of attempts in a row that bring no new bytes. */
+/** Max number of attempts in a row that deliver no new bytes. */
 const maxFruitlessAttempts = 5;
 /** Max number of attempts for one file, so that a server cannot keep a load busy with a byte at a time. */
 const maxAttempts = 1000;
@@ -20,7 +20,7 @@ export class Attempts {
     this.#signal = signal;
   }
 
-  /** Says that the latest attempt has brought new bytes. */
+  /** Records that the latest attempt has delivered new bytes. */
   succeed(): void {
     this.#fruitless = 0;
   }

@@ -8,7 +8,7 @@ import { Attempts } from "./attempts.js";
 import { type DownloadOptions, type FileResponse, requestFile } from "./file-response.js";
 import type { Sink } from "../../model/sink.js";
 
-/** A connection that brings no byte for this time is given up, and the download continues on another one. */
+/** A connection that delivers no byte for this long is closed, and the download continues on another one. */
 const maxSilenceMs = 60_000;
 
 /** Receives the number of bytes loaded so far, and the total if the server announces it. */
@@ -16,7 +16,7 @@ export type OnBytes = (loaded: number, total: number | undefined) => void;
 
 /** How to read a download. */
 export interface ReadOptions {
-  /** Returns the sink for a version of the file. If `start` is not 0, it has so many bytes of the earlier content. */
+  /** Returns the sink for a version of the file. If `start` is not 0, the sink already has that many bytes of the file. */
   readonly openSink: (version: FileVersion, start: number) => Promise<Sink>;
   /** Called if the earlier content is the whole file, and verified. */
   readonly onReused?: (() => void) | undefined;

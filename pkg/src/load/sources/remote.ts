@@ -12,7 +12,7 @@ import { DownloadVerifier } from "../verify.js";
 import { Download } from "./download.js";
 import type { DownloadOptions } from "./file-response.js";
 
-/** Weights of so many bytes or more are read while they are downloaded. */
+/** Min size in bytes of weights that are read while they are downloaded. */
 const minArrivingBytes = 2 ** 25;
 
 /** Downloads files from a folder on a server, all of one commit. */

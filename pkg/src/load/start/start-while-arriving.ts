@@ -6,7 +6,7 @@ import { abortable, withAbortController } from "../../util/abort.js";
 
 /**
  * Starts an engine while its weights arrive. If a download begins again meanwhile, as with another version of the file, the
- * engine starts anew when all files are complete, even if it was ready.
+ * engine starts again when all files are complete, even if it was ready.
  * @param whole the complete files, verified
  * @param start starts an engine with files
  * @throws RankletError the first error of the files and of `start`

@@ -1,4 +1,4 @@
-/** The logits of a pair, and the start and end of its best chunk if the document was scored in chunks. */
+/** The scores of a pair, mostly logits, and the start and end of its best chunk if the document was scored in chunks. */
 export type CachedScores = readonly number[];
 
 /**

@@ -19,7 +19,7 @@ export interface ModelOfTabs {
   /** The model's name, the same in all tabs. */
   readonly name: string;
   readonly source: ModelSource | undefined;
-  /** Those of `load`, without a signal and a listener. */
+  /** The options of `load`, without a signal and a listener. */
   readonly options: LoadOptions;
 }
 

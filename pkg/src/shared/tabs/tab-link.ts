@@ -104,7 +104,7 @@ export class TabLink {
     return info;
   }
 
-  /** The port for calls. Its end is that of the whole connection. */
+  /** The port for calls. It ends with the whole connection. */
   get calls(): WorkerPort {
     return {
       post: (request) => this.#calls.postMessage(request),
