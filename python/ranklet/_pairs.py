@@ -46,7 +46,7 @@ def _is_column(value: Any) -> bool:
 
 
 def not_unicode(texts: Sequence[str]) -> TypeError:
-    """Makes the error for texts, one of which has half of a surrogate pair, which no tokenizer reads."""
+    """Creates the error for texts if one of them has half of a surrogate pair, which no tokenizer reads."""
     for index, text in enumerate(texts):
         try:
             text.encode()

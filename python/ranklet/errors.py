@@ -47,7 +47,7 @@ class RankletUnsupportedError(RankletError, NotImplementedError):
 
 
 class RankletMissingError(RankletUnsupportedError, AttributeError):
-    """sentence-transformers has the member, and Ranklet has not; so `hasattr` is false."""
+    """sentence-transformers has the member and Ranklet does not, so `hasattr` is false."""
 
 
 class RankletNetworkError(RankletError, OSError):

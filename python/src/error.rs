@@ -69,10 +69,10 @@ pub(crate) fn interruptible<T: Send + 'static>(
     }
 }
 
-/// Runs `work`, and makes an error of a panic. PyO3 would raise a `PanicException`, which `except Exception` misses.
+/// Runs `work` and turns a panic into an error. PyO3 would raise a `PanicException`, which `except Exception` misses.
 ///
 /// # Errors
-/// Those of `work`; `internal` if it panics.
+/// The errors of `work`; `internal` if it panics.
 pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T, NativeError> {
     let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().copied();

@@ -200,7 +200,7 @@ pub(crate) fn document_options(
     })
 }
 
-/// Converts a number of seconds. A deadline that is too far away to count is none.
+/// Converts a number of seconds. A deadline too far away for a `Duration` is no deadline.
 pub(crate) fn seconds(deadline: Option<f64>) -> Result<Option<Duration>> {
     let deadline = deadline.filter(|seconds| *seconds < Duration::MAX.as_secs_f64());
     let convert = |seconds| {

@@ -106,7 +106,7 @@ impl ModelFiles {
     /// Checks that a model has weights in a form that is read, where only the names of weights are known.
     ///
     /// # Errors
-    /// `weights` if it has other weights only, with their format, or not those that were chosen.
+    /// `weights`, naming the format, if it has weights in another format only, or if the chosen weights are missing.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn check_weights_names(&self) -> Result<()> {
         let choice = self.weights_choice()?;

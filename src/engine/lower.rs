@@ -192,7 +192,7 @@ pub(super) trait Lower<E: StepTypes> {
 /// Lowers all steps of a Plan.
 ///
 /// # Errors
-/// Those of the methods of [`Lower`].
+/// The errors of the methods of [`Lower`].
 pub(super) fn lower<E: StepTypes>(plan: &Plan, lower: &mut impl Lower<E>) -> Result<Vec<Step<E>>> {
     let mut walk = Walk { lower, rotary: Vec::new(), tables: Vec::new() };
     let mut steps: Vec<Step<E>> = Vec::new();

@@ -1,4 +1,4 @@
-//! How sure a mean over queries is, and a difference of two means.
+//! The confidence of a mean over queries, and the significance of a difference of two means.
 
 use crate::random::Random;
 

@@ -36,7 +36,8 @@ pub struct HubOptions<'a> {
 ///
 /// # Errors
 /// `input` if `model` is neither a folder nor a model id, or for a revision of a folder; `network` if files cannot be
-/// downloaded; `integrity` for a file with another SHA-256 than the Hub names; and those of [`ModelFiles::wanted`].
+/// downloaded; `integrity` for a file with another SHA-256 than the Hub names; and the errors of
+/// [`ModelFiles::wanted`].
 pub fn folder(model: &str, options: HubOptions<'_>) -> Result<PathBuf> {
     let HubOptions { revision, weights, .. } = options;
     let folder = Path::new(model);

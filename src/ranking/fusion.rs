@@ -83,7 +83,7 @@ impl Fuse<'_> {
         }
     }
 
-    /// Returns the fused scores of the documents that the model has scored; those of others mean nothing.
+    /// Returns the fused scores of the documents that the model has scored; the numbers of the others are meaningless.
     pub(super) fn scores(&self, model: &[Option<f64>]) -> Vec<f64> {
         match self.method {
             FuseMethod::Rrf { k } => {

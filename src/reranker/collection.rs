@@ -15,7 +15,7 @@ pub struct Collection {
     /// The id of the session that tokenized the documents.
     owner: usize,
     documents: Vec<EncodedDocument<'static>>,
-    /// By these the cache of scores knows the documents. Empty if the reranker has no cache.
+    /// The keys of the documents in the cache of scores. Empty if the reranker has no cache.
     keys: Vec<DocumentKey>,
 }
 

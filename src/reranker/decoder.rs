@@ -12,7 +12,7 @@ use crate::options::Options;
 /// Prepares the engine and the head of a decoder.
 ///
 /// # Errors
-/// Those of [`Reranker::load`](crate::Reranker::load) about the weights and the engine.
+/// The errors of [`Reranker::load`](crate::Reranker::load) about the weights and the engine.
 pub(super) fn prepare(
     options: &Options,
     spec: &ModelSpec,

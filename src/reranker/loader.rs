@@ -35,7 +35,7 @@ impl Loader {
     /// `weights_bytes` in total.
     ///
     /// # Errors
-    /// Those of [`Reranker::load`] about the tokenizer and the options.
+    /// The errors of [`Reranker::load`] about the tokenizer and the options.
     pub(crate) fn new(
         checkpoint: Checkpoint,
         index: Option<Index>,
@@ -126,7 +126,7 @@ impl Loader {
     /// Prepares the engine and checks it against the golden pairs of the weights file, if it has any.
     ///
     /// # Errors
-    /// Those of [`Reranker::load`] about the weights and the engine.
+    /// The errors of [`Reranker::load`] about the weights and the engine.
     pub(crate) async fn finish(self) -> Result<Reranker> {
         let Self { options, spec, memory_bytes, weights, part } = self;
         let weights = weights.finish()?;

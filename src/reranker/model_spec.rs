@@ -35,7 +35,7 @@ impl ModelSpec {
     /// Builds the tokenizer and frees its file.
     ///
     /// # Errors
-    /// Those of [`Reranker::load`](crate::Reranker::load) about the tokenizer and the maximum length.
+    /// The errors of [`Reranker::load`](crate::Reranker::load) about the tokenizer and the maximum length.
     pub(super) fn new(mut checkpoint: Checkpoint, weights_bytes: u64, options: &Options) -> Result<Self> {
         let tokenizer = PairTokenizer::read(
             &checkpoint.tokenizer_json,

@@ -147,7 +147,7 @@ impl PartLoader {
     /// Prepares the engine.
     ///
     /// # Errors
-    /// Those of [`Reranker::load`] about the weights.
+    /// The errors of [`Reranker::load`] about the weights.
     pub(crate) fn finish(self) -> Result<ModelPart> {
         let Self { options, config, chain, steps, is_last, weights } = self;
         let weights = weights.finish()?;

@@ -31,7 +31,7 @@ impl PreparedModel {
     /// Prepares the engines, for some steps of the Plan or for all, and checks that the options suit them.
     ///
     /// # Errors
-    /// Those of [`Reranker::load`](crate::Reranker::load) about the weights and the engine.
+    /// The errors of [`Reranker::load`](crate::Reranker::load) about the weights and the engine.
     pub(super) async fn new(
         options: &Options,
         spec: &ModelSpec,

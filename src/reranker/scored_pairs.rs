@@ -121,7 +121,8 @@ struct CachedScoring<'a> {
     reranker: &'a Reranker,
     cache: &'a ScoreCache,
     work: &'a Work<'a>,
-    /// The kind of the cached scores: logits, but for documents in chunks that of the call, which decides about the best chunk.
+    /// The kind of the cached scores: logits, except for documents in chunks. For these it is the kind of the call,
+    /// because it decides which chunk is best.
     cached_kind: Scores,
     /// The keys of the documents' texts, by pair.
     texts: Vec<TextKey>,

@@ -75,7 +75,7 @@ pub(crate) struct RankArguments {
 /// Ranks documents and prints the results.
 ///
 /// # Errors
-/// Those of the files, the model and the options.
+/// `input` for options that do not fit; the errors of reading the documents, of loading the model and of scoring.
 pub(crate) fn rank(model: ModelArguments, arguments: &RankArguments) -> Result<()> {
     let fuse = arguments.fuse_method().unwrap_or_else(|error| wrong_usage(&error));
     let documents = input::documents(&arguments.documents, arguments.format, &arguments.fields())?;

@@ -96,7 +96,7 @@ fn other_file(name: Option<&str>) -> crate::Error {
 /// model's `sentence_bert_config.json` says that it reads plain texts.
 ///
 /// # Errors
-/// `unsupported`, and those of [`read_all`].
+/// `unsupported`, and the errors of [`read_all`].
 pub(crate) fn reject(files: &ModelFiles, tokenizer_config: &Object) -> Result<()> {
     match read_all(files, tokenizer_config)? {
         ChatTemplates::One(None) => Ok(()),

@@ -94,7 +94,7 @@ impl WeightsSource {
     /// Pushes all files into `reader`.
     ///
     /// # Errors
-    /// `weights` if a file cannot be read, and those of the reader.
+    /// `weights` if a file cannot be read, and the errors of the reader.
     pub(crate) fn read(self, reader: &mut WeightsReader) -> Result<()> {
         for (name, content) in self.files {
             content.read(&name, reader)?;
@@ -113,7 +113,7 @@ impl WeightsSource {
     /// Reads all tensors without quantizing any; of an ONNX file, those that are `expected`.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read) and [`WeightsReader::finish`].
+    /// The errors of [`read`](Self::read) and [`WeightsReader::finish`].
     #[cfg(feature = "candle")]
     pub(crate) fn parse(mut self, expected: ExpectedTensors) -> Result<Weights> {
         let mut reader = WeightsReader::new(self.index.take(), expected);
@@ -202,7 +202,7 @@ mod disk {
         /// Opens the weights in a checkpoint's folder.
         ///
         /// # Errors
-        /// `weights` if a file cannot be opened, and those of [`take_from`](Self::take_from).
+        /// `weights` if a file cannot be opened, and the errors of [`take_from`](Self::take_from).
         pub(crate) fn open(folder: &Path, choice: &WeightsChoice) -> Result<Self> {
             let found = Self::find(choice, |name| open_in(folder, name))?;
             let found = found.ok_or_else(|| choice.missing(&list_files(folder)))?;

@@ -72,7 +72,7 @@ struct Report {
 /// Fits the calibration of a model, writes the model with it, and prints the expected calibration errors.
 ///
 /// # Errors
-/// `input` for judgments that no calibration fits, and for a folder that cannot be written; those of scoring.
+/// `input` for judgments that no calibration fits, and for a folder that cannot be written; the errors of scoring.
 pub(crate) fn calibrate(model: ModelArguments, arguments: &CalibrateArguments) -> Result<()> {
     model_copy::check_folder(&arguments.out)?;
     // Files first: an error in them should not wait for a model.

@@ -1,4 +1,5 @@
-//! Writes a model with a calibration: `config.json` anew, and the other files as hard links where the system allows it.
+//! Writes a model with a calibration: a new `config.json`, and the other files as hard links where the system allows
+//! it.
 
 use std::fs;
 use std::io;

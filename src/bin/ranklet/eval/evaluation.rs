@@ -76,7 +76,7 @@ impl QueryResult {
 pub(crate) struct Comparison {
     pub(crate) measure: Measure,
     pub(crate) systems: (System, System),
-    /// Mean of the second less that of the first.
+    /// The mean of the second system minus the mean of the first.
     pub(crate) difference: f64,
     pub(crate) interval: (f64, f64),
     /// Of the paired permutation test.

@@ -103,7 +103,7 @@ impl EvalSet {
         Ok(set)
     }
 
-    /// Fails if the ids of the run and of the judgments never meet.
+    /// Fails if the run and the judgments have no ids in common.
     fn check_judged(&self, files: &EvalInputs) -> Result<()> {
         let qrels = files.qrels.display();
         if self.queries.is_empty() {
@@ -154,7 +154,8 @@ impl EvalSet {
 /// Reranks the run with each model and measures all orders.
 ///
 /// # Errors
-/// Those of scoring; `input` for a model with several labels; `unsupported` for an instruction if no model takes one.
+/// The errors of scoring; `input` for a model with several labels; `unsupported` for an instruction if no model takes
+/// one.
 pub(crate) fn evaluate(
     set: &EvalSet,
     models: &[(System, &Reranker)],

@@ -36,7 +36,7 @@ pub(super) async fn serve(
             Ok((stream, _)) => {
                 let service = TowerToHyperService::new(router.clone());
                 let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
-                // An error is that of a client that went away.
+                // An error means that the client went away.
                 tokio::spawn(async { drop(connection.await) });
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,

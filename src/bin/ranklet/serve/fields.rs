@@ -176,7 +176,7 @@ impl Fields {
 
     fn deadline(&mut self) -> Result<Option<Duration>> {
         let ms = self.number("deadline_ms", "deadlineMs", "a number above 0", |ms| ms > 0.0)?;
-        // A deadline that is too far away to count is none.
+        // A deadline too far away for a Duration is no deadline.
         Ok(ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok()))
     }
 

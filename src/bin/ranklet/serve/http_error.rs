@@ -27,8 +27,8 @@ impl HttpError {
         Self::new(status, message).with_header(header::RETRY_AFTER, seconds.to_string())
     }
 
-    /// Returns the answer to an error of the reranker. An error of the request's fields is the client's to mend; the text of
-    /// any other error stays on the server.
+    /// Returns the answer to an error of the reranker. The client gets the text of an error about the request's fields;
+    /// the text of any other error stays on the server.
     pub(super) fn of(error: &Error, dialect: Dialect) -> Self {
         match error.kind() {
             ErrorKind::Input | ErrorKind::Unsupported => {

@@ -340,7 +340,7 @@ impl Source {
     }
 }
 
-/// Returns the expected tensors under the names of which the graph shows most, and where they are.
+/// Returns the expected tensors under those names that match the most tensors of the graph, and where they are.
 fn find_sources(graph: &Graph, collector: &TensorCollector) -> (Vec<ExpectedTensor>, Found) {
     let layers = Layers::find(graph);
     let mut best = (Vec::new(), Found::default());
