@@ -1,4 +1,4 @@
-"""Functions from logits to scores."""
+"""Functions from logits to scores, and the types of scores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from ..errors import unsupported_error
 
 
 class Activation:
@@ -82,3 +84,15 @@ def to_numpy(values: Any) -> np.ndarray:
     if hasattr(values, "detach"):
         values = values.detach().cpu().float().numpy()
     return np.asarray(values, dtype=np.float32)
+
+
+def converted(scores: np.ndarray, to_numpy: bool, to_tensor: bool) -> Any:
+    """Converts scores to what the caller wants: an array, a tensor, or a list of tensors."""
+    if to_numpy and not to_tensor:
+        return scores
+    try:
+        import torch
+    except ImportError:
+        raise unsupported_error("tensors need torch, which is not installed: leave convert_to_numpy at True") from None
+    tensor = torch.from_numpy(np.asarray(scores, np.float32))
+    return tensor if to_tensor else list(tensor)

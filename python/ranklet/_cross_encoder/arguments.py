@@ -25,6 +25,13 @@ _old_init_names = {
 }
 _old_positions = ("num_labels", "max_length", "activation_fn", "device")
 _old_call_names = {"sentences": "inputs", "activation_fct": "activation_fn"}
+# Arguments that only torch has, and why they have no effect here.
+_without_effect = {
+    "trust_remote_code": "Ranklet runs no code of a model",
+    "model_card_data": "Ranklet saves no models",
+    "keep_in_fp32_modules": "dtype is the format of all weights",
+}
+_backends = ("torch", "onnx", "openvino")
 _warned: set[str] = set()
 
 _training = "Ranklet scores and does not train: train with sentence-transformers, save, and load the folder here"
@@ -53,7 +60,7 @@ def warn_once(message: str) -> None:
 
 
 def init_arguments(function: Function) -> Function:
-    """Accepts the old names and positions of the arguments of CrossEncoder, with a warning."""
+    """Accepts old names and positions of arguments of CrossEncoder, and those without an effect, with a warning."""
 
     @functools.wraps(function)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -61,6 +68,9 @@ def init_arguments(function: Function) -> Function:
             warn_once(f"CrossEncoder: pass {name} by its name")
             kwargs.setdefault(name, value)
         _rename(kwargs, _old_init_names, "CrossEncoder")
+        for name, reason in _without_effect.items():
+            if kwargs.get(name):
+                warn_once(f"CrossEncoder: {name} is ignored: {reason}")
         if "classifier_dropout" in kwargs:
             kwargs.pop("classifier_dropout")
             warn_once("CrossEncoder: classifier_dropout is for training and is ignored")
@@ -121,7 +131,15 @@ def keyword_options(
     processor_kwargs: Mapping[str, Any],
     config_kwargs: Mapping[str, Any],
 ) -> tuple[dict[str, Any], int | None]:
-    """Adds the options that the keyword arguments of transformers set, and warns about the others."""
+    """Adds the options that the backend and the keyword arguments of transformers set, and warns about the others.
+
+    Returns the options of the engine, and the number of labels that the caller expects. Raises `input` for a backend
+    that sentence-transformers does not have.
+    """
+    if backend not in _backends:
+        raise input_error(f"backend must be one of {', '.join(_backends)}, not {backend!r}")
+    if backend == "openvino":
+        warn_once('CrossEncoder: backend="openvino" is ignored: Ranklet computes with its own engine')
     options = dict(options)
     ignored = []
     for name, value in model_kwargs.items():

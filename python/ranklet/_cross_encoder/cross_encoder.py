@@ -52,7 +52,8 @@ class CrossEncoder(Evaluates):
     """Scores pairs of texts with a cross-encoder.
 
     It takes the arguments of sentence-transformers' CrossEncoder for inference and returns the same scores. Arguments
-    that only torch has are ignored with a warning.
+    that only torch has, such as `trust_remote_code`, `model_card_data` and `keep_in_fp32_modules`, are ignored with one
+    warning each.
 
     Args:
         model_name_or_path: a folder, the id of a model on the Hub, the contents of the model's files by name, or None
@@ -60,6 +61,8 @@ class CrossEncoder(Evaluates):
         device: "cpu" (the default), "gpu", or "auto" for the faster of both. "cuda" and "mps" mean "gpu".
         dtype: "f32", "q8", or "auto" for the format of the file.
         threads: number of threads; by default that of the processors.
+        backend: "torch" or "onnx". Both mean Ranklet's engine; with "onnx", `model_kwargs["file_name"]` names the ONNX
+            file to read. "openvino" is ignored with a warning. Anything else is an error with the code `input`.
     """
 
     @init_arguments
@@ -271,6 +274,7 @@ class CrossEncoder(Evaluates):
             prompt: text before every query.
             prompt_name: the name of a text in `prompts`.
             batch_size: accepted, and without effect: pairs are not padded.
+            chunk_size: for pools of processes, which Ranklet does not have: ignored with a warning.
             activation_fn: a function from logits to scores, such as torch.nn.Sigmoid() or a function on arrays.
 
         Returns:
@@ -281,7 +285,7 @@ class CrossEncoder(Evaluates):
             raise input_error(f"batch_size must be a positive integer, got {batch_size}.")
         if kwargs:
             warn_once(f"CrossEncoder.predict: ignored, because only torch's models take them: {', '.join(kwargs)}")
-        self._check_call(device, pool)
+        self._check_call(device, pool, chunk_size)
         queries, documents, is_single = read_pairs(inputs)
 
         def scoring_of(kind: str, prompt: str | None) -> NativeScoring:
@@ -296,8 +300,8 @@ class CrossEncoder(Evaluates):
         if apply_softmax and scores.ndim > 1:
             exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
             scores = exponentials / exponentials.sum(axis=1, keepdims=True)
-        converted = _converted(scores, convert_to_numpy, convert_to_tensor)
-        return converted[0] if is_single else converted
+        result = activation.converted(scores, convert_to_numpy, convert_to_tensor)
+        return result[0] if is_single else result
 
     @call_arguments
     def rank(
@@ -317,6 +321,8 @@ class CrossEncoder(Evaluates):
     ) -> list[dict[str, Any]]:
         """Ranks documents for a query, best first. Equal scores keep the order of the documents.
 
+        The arguments after `return_documents` are those of `predict`.
+
         Returns:
             dictionaries with "corpus_id", the document's index, and "score"; with `return_documents` also "text".
         """
@@ -334,6 +340,7 @@ class CrossEncoder(Evaluates):
             activation_fn=activation_fn,
             device=device,
             pool=pool,
+            chunk_size=chunk_size,
         ).tolist()
         results: list[dict[str, Any]] = [{"corpus_id": index, "score": score} for index, score in enumerate(scores)]
         if return_documents:
@@ -341,11 +348,13 @@ class CrossEncoder(Evaluates):
                 result["text"] = documents[result["corpus_id"]]
         return sorted(results, key=lambda result: result["score"], reverse=True)[:top_k]
 
-    def _check_call(self, device: Any, pool: Any) -> None:
+    def _check_call(self, device: Any, pool: Any, chunk_size: int | None) -> None:
         if pool is not None or isinstance(device, list):
             raise unsupported_error("pools of processes are not needed: CrossEncoder(threads=...) uses all cores")
         if device is not None and device_of(device) not in (self.device, "auto"):
             raise unsupported_error(f"the model is on the device {self.device}: pass device= to CrossEncoder")
+        if chunk_size is not None:
+            warn_once("CrossEncoder: chunk_size is ignored: it is for pools of processes")
 
     def _resolve_prompt(self, prompt: str | None, prompt_name: str | None) -> str | None:
         if prompt is not None:
@@ -384,15 +393,3 @@ class CrossEncoder(Evaluates):
         if name in replacements:
             raise RankletMissingError("unsupported", f"CrossEncoder.{name}: {replacements[name]}")
         raise AttributeError(f"'CrossEncoder' object has no attribute {name!r}")
-
-
-def _converted(scores: np.ndarray, to_numpy: bool, to_tensor: bool) -> Any:
-    """Converts scores to what the caller wants: an array, a tensor, or a list of tensors."""
-    if to_numpy and not to_tensor:
-        return scores
-    try:
-        import torch
-    except ImportError:
-        raise unsupported_error("tensors need torch, which is not installed: leave convert_to_numpy at True") from None
-    tensor = torch.from_numpy(np.asarray(scores, np.float32))
-    return tensor if to_tensor else list(tensor)

@@ -1,0 +1,58 @@
+"""Arguments of sentence-transformers' CrossEncoder that have no effect here: each gives one warning."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import fixture
+
+from ranklet import CrossEncoder
+from ranklet._cross_encoder import arguments
+
+PAIRS = [["a", "b"], ["c", "d"]]
+
+
+@pytest.fixture(autouse=True)
+def no_warning_was_given_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arguments, "_warned", set())
+
+
+def load(**options: Any) -> CrossEncoder:
+    return CrossEncoder(fixture("bert-gelu-h36").folder, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("trust_remote_code", True),
+        ("model_card_data", SimpleNamespace()),
+        ("keep_in_fp32_modules", ["classifier"]),
+        ("backend", "openvino"),
+    ],
+)
+def test_loading_warns_once(name: str, value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        model = load(**{name: value})
+    assert len(caplog.messages) == 1 and name in caplog.messages[0] and "is ignored" in caplog.messages[0]
+    assert model.predict(PAIRS).tolist() == load().predict(PAIRS).tolist()
+
+
+def test_values_that_ask_for_nothing_give_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    load(trust_remote_code=False, model_card_data=None, keep_in_fp32_modules=None, backend="torch").predict(PAIRS)
+    load(backend="onnx").rank("a", ["b"], chunk_size=None)
+    assert caplog.messages == []
+
+
+def test_scoring_warns_once_of_a_chunk_size(caplog: pytest.LogCaptureFixture) -> None:
+    model = load()
+    scores = model.predict(PAIRS, chunk_size=1)
+    assert scores.tolist() == model.predict(PAIRS).tolist()
+    model.rank("a", ["b"], chunk_size=1)
+    assert caplog.messages == ["CrossEncoder: chunk_size is ignored: it is for pools of processes"]
+
+
+def test_another_backend_is_refused() -> None:
+    with pytest.raises(ValueError, match="backend must be one of torch, onnx, openvino, not 'tensorrt'"):
+        load(backend="tensorrt")
