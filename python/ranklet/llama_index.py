@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
+from llama_index.core.callbacks import CBEventType, EventPayload
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -23,22 +25,66 @@ dispatcher = get_dispatcher(__name__)
 
 
 class RankletRerank(BaseNodePostprocessor):
-    """Keeps the `top_n` best nodes, with the model's scores."""
+    """Keeps the `top_n` best nodes, with the model's scores, best first.
+
+    It takes the arguments of SentenceTransformerRerank, by name or position, and fires the same events. The defaults of
+    three differ: the model is that in this package, the device is the CPU, and pairs are cut at the model's own length;
+    `cross_encoder_kwargs={"max_length": 512}` cuts them where SentenceTransformerRerank does.
+    """
 
     model: str = Field(default="", description="A folder or a Hub id; empty for the model in this package.")
+    device: str | None = Field(default=None, description='"cpu", "gpu" or "auto"; None for the CPU.')
+    cache_folder: str | None = Field(default=None, description="The folder that downloads go to.")
     top_n: int = Field(default=2, description="Number of nodes to return.")
     keep_retrieval_score: bool = Field(
         default=False, description="Whether to keep the score before in the metadata, as retrieval_score."
     )
+    cross_encoder_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="Other options of ranklet.CrossEncoder, such as threads and max_length."
+    )
     _model: CrossEncoder = PrivateAttr()
 
     def __init__(
-        self, top_n: int = 2, model: Any = None, keep_retrieval_score: bool = False, **model_kwargs: Any
+        self,
+        model: Any = None,
+        device: Any = None,
+        cache_folder: str | os.PathLike[str] | None = None,
+        top_n: int = 2,
+        keep_retrieval_score: bool | None = False,
+        cross_encoder_kwargs: dict[str, Any] | None = None,
     ) -> None:
+        """Loads the model.
+
+        Args:
+            model: a folder, a Hub id, the contents of the model's files by name, a `ranklet.CrossEncoder`, or None for
+                the model in this package.
+            device: "cpu", "gpu" or "auto"; None for the CPU.
+            cache_folder: the folder that downloads go to.
+            top_n: number of nodes to return.
+            keep_retrieval_score: whether to keep the score before in the metadata, as `retrieval_score`.
+            cross_encoder_kwargs: other options of `ranklet.CrossEncoder`, such as `threads` and `max_length`.
+
+        Raises:
+            ValueError: `cross_encoder_kwargs` has a device or a model; or options for loading are given with a loaded
+                model.
+        """
+        cross_encoder_kwargs = cross_encoder_kwargs or {}
+        if not {"model", "model_name_or_path", "device"}.isdisjoint(cross_encoder_kwargs):
+            raise ValueError("cross_encoder_kwargs: model and device are parameters of RankletRerank")
+        is_loaded = isinstance(model, CrossEncoder)
+        if is_loaded and (device is not None or cache_folder or cross_encoder_kwargs):
+            raise ValueError("device, cache_folder and cross_encoder_kwargs are for loading, and the model is loaded")
         super().__init__(
-            top_n=top_n, model=model if isinstance(model, str) else "", keep_retrieval_score=keep_retrieval_score
+            model=os.fspath(model) if isinstance(model, (str, os.PathLike)) else "",
+            device=None if device is None else str(device),
+            cache_folder=os.fspath(cache_folder) if cache_folder else None,
+            top_n=top_n,
+            keep_retrieval_score=bool(keep_retrieval_score),
+            cross_encoder_kwargs=cross_encoder_kwargs,
         )
-        self._model = model if isinstance(model, CrossEncoder) else CrossEncoder(model, **model_kwargs)
+        folder = {"cache_folder": self.cache_folder} if self.cache_folder else {}
+        source = None if model == "" else model
+        self._model = model if is_loaded else CrossEncoder(source, device=device, **{**cross_encoder_kwargs, **folder})
 
     @classmethod
     def class_name(cls) -> str:
@@ -54,13 +100,26 @@ class RankletRerank(BaseNodePostprocessor):
             return []
         name = self.model or "ranklet"
         dispatcher.event(ReRankStartEvent(query=query_bundle, nodes=nodes, top_n=self.top_n, model_name=name))
+        payload = {
+            EventPayload.NODES: nodes,
+            EventPayload.MODEL_NAME: name,
+            EventPayload.QUERY_STR: query_bundle.query_str,
+            EventPayload.TOP_K: self.top_n,
+        }
+        with self.callback_manager.event(CBEventType.RERANKING, payload=payload) as event:
+            ranked = self._ranked(nodes, query_bundle.query_str)
+            event.on_end(payload={EventPayload.NODES: ranked})
+        dispatcher.event(ReRankEndEvent(nodes=ranked))
+        return ranked
+
+    def _ranked(self, nodes: list[NodeWithScore], query: str) -> list[NodeWithScore]:
+        """Returns the best nodes, best first, and sets their scores."""
         texts = [node.node.get_content(metadata_mode=MetadataMode.EMBED) for node in nodes]
         ranked = []
-        for hit in self._model.rank(query_bundle.query_str, texts, top_k=self.top_n):
+        for hit in self._model.rank(query, texts, top_k=self.top_n):
             node = nodes[hit["corpus_id"]]
             if self.keep_retrieval_score:
                 node.node.metadata["retrieval_score"] = node.score
             node.score = hit["score"]
             ranked.append(node)
-        dispatcher.event(ReRankEndEvent(nodes=ranked))
         return ranked

@@ -7,8 +7,11 @@ import textwrap
 from collections.abc import Callable
 
 import pytest
+from conftest import fixture
 
 DOCUMENTS = """
+import sys
+folder = sys.argv[1]
 documents = [
     "Bananas are rich in potassium.",
     "Python was created by Guido van Rossum.",
@@ -53,7 +56,7 @@ best = rerank.postprocess_nodes(nodes, query_str=query)
 assert [node.get_content() for node in best][0] == documents[1] and len(best) == 2
 assert best[0].score == CrossEncoder().rank(query, documents, top_k=1)[0]["score"]
 assert best[0].metadata["retrieval_score"] == 0.5
-again = asyncio.run(RankletRerank(1).apostprocess_nodes(nodes, query_bundle=QueryBundle(query)))
+again = asyncio.run(RankletRerank(top_n=1).apostprocess_nodes(nodes, query_bundle=QueryBundle(query)))
 assert [node.get_content() for node in again] == [documents[1]]
 assert rerank.postprocess_nodes([], query_str=query) == []
 try:
@@ -62,6 +65,66 @@ except ValueError as error:
     assert "query" in str(error)
 else:
     raise AssertionError("a call without a query is refused")
+"""
+
+# The calls of SentenceTransformerRerank 0.6.0, and the events that it fires.
+LLAMA_INDEX_CALLS = """
+import inspect
+import tempfile
+from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.schema import NodeWithScore, TextNode
+from ranklet import CrossEncoder
+from ranklet.llama_index import RankletRerank
+
+names = ["model", "device", "cache_folder", "top_n", "keep_retrieval_score", "cross_encoder_kwargs"]
+assert list(inspect.signature(RankletRerank).parameters) == names
+rerank = RankletRerank(folder, "cpu", tempfile.mkdtemp(), 1, True, {"max_length": 12, "threads": 1})
+assert (rerank.top_n, rerank.keep_retrieval_score, rerank._model.max_length) == (1, True, 12)
+assert rerank._model.info == CrossEncoder(folder, max_length=12, threads=1).info
+
+copy = RankletRerank.from_dict(rerank.to_dict())
+assert copy.to_dict() == rerank.to_dict() and copy._model.max_length == 12
+assert RankletRerank.from_dict(RankletRerank().to_dict())._model.info == CrossEncoder().info
+
+for arguments, word in [
+    ({"cross_encoder_kwargs": {"device": "cpu"}}, "device"),
+    ({"cross_encoder_kwargs": {"model": folder}}, "model"),
+    ({"model": CrossEncoder(), "cross_encoder_kwargs": {"max_length": 12}}, "loaded"),
+    ({"model": CrossEncoder(), "device": "cpu"}, "loaded"),
+]:
+    try:
+        RankletRerank(**arguments)
+    except ValueError as error:
+        assert word in str(error), error
+    else:
+        raise AssertionError(f"{arguments} is refused")
+
+
+class Events(BaseEventHandler):
+    seen: list = []
+
+    def handle(self, event, **options):
+        self.seen.append(event)
+
+
+events = Events()
+get_dispatcher().add_event_handler(events)
+debug = LlamaDebugHandler(print_trace_on_end=False)
+rerank.callback_manager = CallbackManager([debug])
+nodes = [NodeWithScore(node=TextNode(text=text), score=0.5) for text in documents]
+best = rerank.postprocess_nodes(nodes, query_str=query)
+start, end = debug.get_event_pairs(CBEventType.RERANKING)[0]
+assert start.payload == {
+    EventPayload.NODES: nodes,
+    EventPayload.MODEL_NAME: folder,
+    EventPayload.QUERY_STR: query,
+    EventPayload.TOP_K: 1,
+}
+assert end.payload == {EventPayload.NODES: best}
+assert [event.class_name() for event in events.seen] == ["ReRankStartEvent", "ReRankEndEvent"]
+assert events.seen[0].model_name == folder and events.seen[1].nodes == best
 """
 
 HAYSTACK = """
@@ -115,7 +178,7 @@ assert rows[0]["text"] == documents[1] and len({row["text"] for row in rows}) ==
     ("packages", "program"),
     [
         (["langchain-core==1.8.3", "langchain-classic==1.0.8"], LANGCHAIN),
-        (["llama-index-core==0.14.25"], LLAMA_INDEX),
+        (["llama-index-core==0.14.25"], LLAMA_INDEX + LLAMA_INDEX_CALLS),
         (["haystack-ai==3.4.1"], HAYSTACK),
         (["lancedb==0.40.0"], LANCEDB),
     ],
@@ -125,5 +188,6 @@ def test_adapter_works_in_its_framework(
     packages: list[str], program: str, environment_with: Callable[..., str]
 ) -> None:
     python = environment_with(*packages)
-    run = subprocess.run([python, "-c", DOCUMENTS + textwrap.dedent(program)], capture_output=True, text=True, timeout=600)
+    command = [python, "-c", DOCUMENTS + textwrap.dedent(program), str(fixture("bert-gelu-h36").folder)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, run.stderr[-3000:]
