@@ -8,13 +8,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from haystack import Document, component, default_from_dict, default_to_dict
+from haystack.utils import ComponentDevice, Secret
 
 from ._cross_encoder import CrossEncoder, Identity, Sigmoid
 
 __all__ = ["RankletRanker"]
+
+_parameters = (
+    "model",
+    "device",
+    "token",
+    "top_k",
+    "query_prefix",
+    "query_suffix",
+    "document_prefix",
+    "document_suffix",
+    "meta_fields_to_embed",
+    "embedding_separator",
+    "scale_score",
+    "score_threshold",
+    "trust_remote_code",
+    "model_kwargs",
+    "tokenizer_kwargs",
+    "config_kwargs",
+    "backend",
+    "batch_size",
+    "cross_encoder_kwargs",
+)
 
 
 @component
@@ -23,8 +47,10 @@ class RankletRanker:
 
     def __init__(
         self,
-        model: str | None = None,
+        model: str | Path | None = None,
         *,
+        device: ComponentDevice | str | None = None,
+        token: Secret | None = Secret.from_env_var(["HF_API_TOKEN", "HF_TOKEN"], strict=False),
         top_k: int = 10,
         query_prefix: str = "",
         query_suffix: str = "",
@@ -34,20 +60,41 @@ class RankletRanker:
         embedding_separator: str = "\n",
         scale_score: bool = True,
         score_threshold: float | None = None,
+        trust_remote_code: bool = False,
         model_kwargs: dict[str, Any] | None = None,
+        tokenizer_kwargs: dict[str, Any] | None = None,
+        config_kwargs: dict[str, Any] | None = None,
+        backend: str = "torch",
+        batch_size: int = 16,
+        cross_encoder_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        """Creates a ranker.
+        """Creates a ranker. `warm_up` or the first run loads the model.
+
+        `ranklet.CrossEncoder` reads `trust_remote_code`, `model_kwargs`, `tokenizer_kwargs` (as `processor_kwargs`),
+        `config_kwargs` and `backend`, and logs a warning for what has no effect in Ranklet.
 
         :param model: a folder or a Hub id; None for the model in this package.
+        :param device: one device of Haystack, or "cpu", "gpu" or "auto"; None for the CPU.
+        :param token: the token for models on the Hub.
         :param top_k: maximum number of documents to return.
         :param meta_fields_to_embed: fields of the metadata that are written before the content.
         :param scale_score: whether scores are sigmoids of the logits, and not the logits.
         :param score_threshold: documents with a lower score are left out.
-        :param model_kwargs: options of `ranklet.CrossEncoder`.
+        :param batch_size: accepted, and without effect: pairs are not padded.
+        :param cross_encoder_kwargs: other options of `ranklet.CrossEncoder`, such as `threads` and `max_length`.
+        :raises ValueError: if `top_k` is not > 0, or if `cross_encoder_kwargs` has an option that is a parameter here.
+        :raises TypeError: if `token` is not a Secret, because Haystack could not keep it out of its files.
         """
-        if top_k <= 0:
-            raise ValueError(f"top_k must be > 0, but got {top_k}")
-        self.model = model
+        _check_top_k(top_k)
+        if token is not None and not isinstance(token, Secret):
+            raise TypeError(f"token must be a haystack.utils.Secret or None, not {type(token).__name__}")
+        cross_encoder_kwargs = cross_encoder_kwargs or {}
+        repeated = sorted({"model_name_or_path", "processor_kwargs", *_parameters} & set(cross_encoder_kwargs))
+        if repeated:
+            raise ValueError(f"cross_encoder_kwargs: these are parameters of RankletRanker: {', '.join(repeated)}")
+        self.model = None if model is None else str(model)
+        self.device = device
+        self.token = token
         self.top_k = top_k
         self.query_prefix = query_prefix
         self.query_suffix = query_suffix
@@ -57,24 +104,47 @@ class RankletRanker:
         self.embedding_separator = embedding_separator
         self.scale_score = scale_score
         self.score_threshold = score_threshold
-        self.model_kwargs = model_kwargs or {}
+        self.trust_remote_code = trust_remote_code
+        self.model_kwargs = model_kwargs
+        self.tokenizer_kwargs = tokenizer_kwargs
+        self.config_kwargs = config_kwargs
+        self.backend = backend
+        self.batch_size = batch_size
+        self.cross_encoder_kwargs = cross_encoder_kwargs
         self._model: CrossEncoder | None = None
 
     def warm_up(self) -> None:
         """Loads the model, once."""
         if self._model is None:
-            self._model = CrossEncoder(self.model, **self.model_kwargs)
+            device = self.device
+            self._model = CrossEncoder(
+                self.model,
+                device=device.to_torch_str() if isinstance(device, ComponentDevice) else device,
+                token=None if self.token is None else self.token.resolve_value(),
+                trust_remote_code=self.trust_remote_code,
+                model_kwargs=self.model_kwargs,
+                processor_kwargs=self.tokenizer_kwargs,
+                config_kwargs=self.config_kwargs,
+                backend=self.backend,
+                **self.cross_encoder_kwargs,
+            )
 
     def to_dict(self) -> dict[str, Any]:
-        """Serializes the component."""
-        names = ["model", "top_k", "query_prefix", "query_suffix", "document_prefix", "document_suffix"]
-        names += ["meta_fields_to_embed", "embedding_separator", "scale_score", "score_threshold", "model_kwargs"]
-        return default_to_dict(self, **{name: getattr(self, name) for name in names})
+        """Serializes the component.
+
+        :raises ValueError: if `token` holds a token itself, and not the name of a variable of the environment.
+        """
+        return default_to_dict(self, **{name: _serialized(getattr(self, name)) for name in _parameters})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RankletRanker:
         """Makes a component from what `to_dict` has returned."""
-        ranker: RankletRanker = default_from_dict(cls, data)
+        # Haystack 3 would read these two itself, and Haystack 2 does not.
+        parameters = dict(data.get("init_parameters", {}))
+        for name, kind in (("device", ComponentDevice), ("token", Secret)):
+            if isinstance(parameters.get(name), dict):
+                parameters[name] = kind.from_dict(parameters[name])
+        ranker: RankletRanker = default_from_dict(cls, {**data, "init_parameters": parameters})
         return ranker
 
     @component.output_types(documents=list[Document])
@@ -91,10 +161,10 @@ class RankletRanker:
         :param query: the query.
         :param documents: the documents to rank.
         :returns: a dictionary with the list `documents`.
+        :raises ValueError: if `top_k` is not > 0.
         """
         top_k = self.top_k if top_k is None else top_k
-        if top_k <= 0:
-            raise ValueError(f"top_k must be > 0, but got {top_k}")
+        _check_top_k(top_k)
         scale_score = self.scale_score if scale_score is None else scale_score
         score_threshold = self.score_threshold if score_threshold is None else score_threshold
         documents = _without_duplicates(documents)
@@ -105,6 +175,7 @@ class RankletRanker:
         hits = self._model.rank(
             self.query_prefix + query + self.query_suffix,
             [self.document_prefix + self._text(document) + self.document_suffix for document in documents],
+            batch_size=self.batch_size,
             activation_fn=Sigmoid() if scale_score else Identity(),
         )
         ranked = [replace(documents[hit["corpus_id"]], score=hit["score"]) for hit in hits]
@@ -113,8 +184,23 @@ class RankletRanker:
         return {"documents": ranked[:top_k]}
 
     def _text(self, document: Document) -> str:
-        fields = [str(document.meta[name]) for name in self.meta_fields_to_embed if document.meta.get(name)]
+        values = [document.meta.get(name) for name in self.meta_fields_to_embed]
+        fields = [str(value) for value in values if value is not None]
         return self.embedding_separator.join([*fields, document.content or ""])
+
+
+def _check_top_k(top_k: int) -> None:
+    if top_k <= 0:
+        raise ValueError(f"top_k must be > 0, but got {top_k}")
+
+
+def _serialized(value: Any) -> Any:
+    """Returns a value that YAML can hold: secrets and devices as Haystack writes them, and torch's types by name."""
+    if isinstance(value, (ComponentDevice, Secret)):
+        return value.to_dict()
+    if isinstance(value, dict):
+        return {key: _serialized(item) for key, item in value.items()}
+    return str(value) if type(value).__module__ == "torch" else value
 
 
 def _without_duplicates(documents: list[Document]) -> list[Document]:

@@ -148,6 +148,94 @@ assert RankletRanker(meta_fields_to_embed=["title"])._text(found[0]) == "T\\n" +
 assert RankletRanker().run(query, [])["documents"] == []
 """
 
+# The options of SentenceTransformersSimilarityRanker 2.0.0, and what of them a file holds.
+HAYSTACK_OPTIONS = """
+import logging
+import os
+from pathlib import Path
+from haystack import Document, Pipeline
+from haystack.utils import ComponentDevice, Secret
+from ranklet import CrossEncoder
+from ranklet.haystack import RankletRanker
+
+
+class Messages(logging.Handler):
+    seen = []
+
+    def emit(self, record):
+        self.seen.append(record.getMessage())
+
+
+logging.getLogger("ranklet").addHandler(Messages())
+os.environ["TOKEN_OF_THE_TEST"] = "hf_secret"
+options = {
+    "model": folder,
+    "device": ComponentDevice.from_str("cpu"),
+    "token": Secret.from_env_var("TOKEN_OF_THE_TEST"),
+    "top_k": 2,
+    "query_prefix": "a",
+    "query_suffix": "b",
+    "document_prefix": "c",
+    "document_suffix": "d",
+    "meta_fields_to_embed": ["pages"],
+    "embedding_separator": "; ",
+    "scale_score": False,
+    "score_threshold": -100.0,
+    "trust_remote_code": True,
+    "model_kwargs": {"torch_dtype": "torch.float32", "attn_implementation": "sdpa"},
+    "tokenizer_kwargs": {"model_max_length": 20},
+    "config_kwargs": {"num_labels": 1},
+    "backend": "openvino",
+    "batch_size": 4,
+}
+ranker = RankletRanker(**options, cross_encoder_kwargs={"threads": 1})
+pipeline = Pipeline()
+pipeline.add_component("ranker", ranker)
+text = pipeline.dumps()
+assert "hf_secret" not in text and "TOKEN_OF_THE_TEST" in text
+loaded = Pipeline.loads(text, allowed_modules=["ranklet.haystack"])
+assert loaded.dumps() == text
+copy = loaded.get_component("ranker")
+for name, value in options.items():
+    assert getattr(copy, name) == value, name
+assert copy.cross_encoder_kwargs == {"threads": 1}
+
+found = [Document(content=text, meta={"pages": 0}) for text in documents]
+result = loaded.run({"ranker": {"query": query, "documents": found}})["ranker"]["documents"]
+model = CrossEncoder(folder, max_length=20)
+assert copy._model.info == model.info
+expected = model.rank("a" + query + "b", ["c0; " + text + "d" for text in documents], 2, activation_fn=lambda x: x)
+assert [document.content for document in result] == [documents[hit["corpus_id"]] for hit in expected]
+assert abs(result[0].score - expected[0]["score"]) < 1e-4
+for word in ("trust_remote_code", "attn_implementation", "openvino"):
+    assert sum(word in message for message in Messages.seen) == 1, (word, Messages.seen)
+
+received = {}
+real = CrossEncoder.__init__
+CrossEncoder.__init__ = lambda self, model, **given: (received.update(given), real(self, model))[1]
+RankletRanker(token=Secret.from_token("hf_secret")).warm_up()
+assert received["token"] == "hf_secret"
+ranker = RankletRanker(device="auto", token=None, model_kwargs={"torch_dtype": "torch.float32"})
+ranker.warm_up()
+assert (received["device"], received["token"], ranker._model.dtype) == ("auto", None, "f32")
+CrossEncoder.__init__ = real
+assert RankletRanker(Path("/a/folder")).to_dict()["init_parameters"]["model"] == "/a/folder"
+
+
+def refused(error, call):
+    try:
+        call()
+    except error:
+        return
+    raise AssertionError(f"{error} is raised")
+
+
+refused(ValueError, RankletRanker(token=Secret.from_token("hf_secret")).to_dict)
+refused(TypeError, lambda: RankletRanker(token="hf_secret"))
+refused(ValueError, lambda: RankletRanker(cross_encoder_kwargs={"token": "hf_secret"}))
+refused(ValueError, lambda: RankletRanker(batch_size=0).run(query, found))
+"""
+
 LANCEDB = """
 import tempfile
 import lancedb
@@ -179,7 +267,7 @@ assert rows[0]["text"] == documents[1] and len({row["text"] for row in rows}) ==
     [
         (["langchain-core==1.8.3", "langchain-classic==1.0.8"], LANGCHAIN),
         (["llama-index-core==0.14.25"], LLAMA_INDEX + LLAMA_INDEX_CALLS),
-        (["haystack-ai==3.4.1"], HAYSTACK),
+        (["haystack-ai==3.4.1"], HAYSTACK + HAYSTACK_OPTIONS),
         (["lancedb==0.40.0"], LANCEDB),
     ],
     ids=["langchain", "llama_index", "haystack", "lancedb"],
