@@ -36,18 +36,30 @@ function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.reduce((difference, byte, index) => difference | (byte ^ (b[index] as number)), 0) === 0;
 }
 
+/** The headers of answers, beside the common ones, that a page may read. */
+const exposed = { "access-control-expose-headers": "retry-after" } as const;
+
 /** Returns the headers that let a page of another origin read the answer. */
 export function corsHeaders(origins: readonly string[], request: Request): Readonly<Record<string, string>> {
   if (origins.length === 0) return {};
-  if (origins.includes("*")) return { "access-control-allow-origin": "*" };
+  if (origins.includes("*")) return { "access-control-allow-origin": "*", ...exposed };
   const origin = request.headers.get("origin");
   const isAllowed = origin !== null && origins.includes(origin);
-  return { vary: "origin", ...(isAllowed && { "access-control-allow-origin": origin }) };
+  return { vary: "origin", ...(isAllowed && { "access-control-allow-origin": origin, ...exposed }) };
 }
 
-/** The headers of the answer to a preflight request, after those of `corsHeaders`. */
-export const preflightHeaders = {
-  "access-control-allow-methods": "GET, POST, OPTIONS",
-  "access-control-allow-headers": "authorization, content-type",
-  "access-control-max-age": "86400",
-} as const;
+/**
+ * Returns the headers of the answer to a preflight request, with those of `corsHeaders`. A page may send any header, because clients
+ * send some of their own.
+ */
+export function preflightHeaders(origins: readonly string[], request: Request): Readonly<Record<string, string>> {
+  const { vary, ...headers } = corsHeaders(origins, request);
+  const requested = request.headers.get("access-control-request-headers");
+  return {
+    ...headers,
+    "access-control-allow-methods": "GET, POST",
+    ...(requested !== null && { "access-control-allow-headers": requested }),
+    "access-control-max-age": "86400",
+    vary: [vary, "access-control-request-headers"].filter((name) => name !== undefined).join(", "),
+  };
+}

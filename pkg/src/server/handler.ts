@@ -66,8 +66,9 @@ class Server {
   }
 
   async answer(request: Request): Promise<Response> {
-    const headers = corsHeaders(this.#settings.corsOrigins, request);
-    if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: { ...headers, ...preflightHeaders } });
+    const { corsOrigins } = this.#settings;
+    if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflightHeaders(corsOrigins, request) });
+    const headers = corsHeaders(corsOrigins, request);
     const route = this.#route(request);
     const exchange: Exchange = { request, dialect: "documents" };
     let response: Response;

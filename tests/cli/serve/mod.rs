@@ -276,7 +276,20 @@ fn keys_and_origins() {
     assert_eq!(server.request("GET", "/models", &[], "").status, 401);
     let page = post(&[("origin", "https://a.example")]);
     assert_eq!(page.headers["access-control-allow-origin"], "https://a.example");
+    assert_eq!(page.headers["access-control-expose-headers"], "retry-after");
     assert!(!post(&[("origin", "https://b.example")]).headers.contains_key("access-control-allow-origin"));
+    // Clients send headers of their own.
+    let requested = "authorization,content-type,x-fern-language,x-client-name";
+    let asks = [
+        ("origin", "https://a.example"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", requested),
+    ];
+    let allowed = server.request("OPTIONS", "/v1/rerank", &asks, "");
+    assert_eq!(allowed.status, 200);
+    assert_eq!(allowed.headers["access-control-allow-origin"], "https://a.example");
+    assert_eq!(allowed.headers["access-control-allow-headers"], requested);
+    assert!(allowed.headers["access-control-allow-methods"].contains("POST"));
     for (key, problem) in [
         ("", "would let every client in"),
         ("key\n", "cannot send"),

@@ -15,7 +15,7 @@ use ranklet::{
     Reranker,
 };
 use serde_json::json;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use super::access::Keys;
 use super::answer::{models_body, rerank_body, score_body};
@@ -109,11 +109,12 @@ pub(super) fn router(server: Arc<Server>) -> Router {
     router.fallback(unknown_path).layer(cors).with_state(server)
 }
 
-/// Lets pages of these origins read answers.
+/// Lets pages of these origins read answers. A page may send any header, because clients send some of their own.
 fn cors(origins: &[String]) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::RETRY_AFTER])
         .max_age(Duration::from_secs(24 * 60 * 60));
     if origins.iter().any(|origin| origin == "*") {
         return layer.allow_origin(Any);

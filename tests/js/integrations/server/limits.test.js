@@ -114,7 +114,7 @@ describe("API keys", () => {
 });
 
 describe("CORS", () => {
-  const preflight = { method: "OPTIONS", headers: { origin: "https://a.example", "access-control-request-method": "POST" } };
+  const preflight = { method: "OPTIONS", headers: { origin: "https://a.example", "access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type,x-fern-language,x-client-name" } };
 
   test("is off by default", async () => {
     const response = await client(quick).get("/v1/rerank", preflight);
@@ -126,10 +126,14 @@ describe("CORS", () => {
     const response = await get("/v1/rerank", preflight);
     assert.equal(response.status, 204);
     assert.equal(response.headers.get("access-control-allow-origin"), "https://a.example");
-    assert.match(response.headers.get("access-control-allow-headers"), /authorization/);
+    assert.match(response.headers.get("access-control-allow-methods"), /POST/);
+    // Clients send headers of their own.
+    assert.equal(response.headers.get("access-control-allow-headers"), preflight.headers["access-control-request-headers"]);
+    assert.equal(response.headers.get("vary"), "origin, access-control-request-headers");
     const refused = await post("/v1/rerank", valid, { headers: { origin: "https://a.example" } });
     assert.equal(refused.status, 401);
     assert.equal(refused.headers.get("access-control-allow-origin"), "https://a.example");
+    assert.equal(refused.headers.get("access-control-expose-headers"), "retry-after");
     const other = await post("/v1/rerank", valid, { headers: { origin: "https://b.example" } });
     assert.equal(other.headers.get("access-control-allow-origin"), null);
     assert.equal(other.headers.get("vary"), "origin");
@@ -142,8 +146,13 @@ describe("CORS", () => {
   });
 
   test("with * allows every origin", async () => {
-    const response = await client(quick, { cors: "*" }).get("/health");
+    const { get } = client(quick, { cors: "*" });
+    const response = await get("/health");
     assert.equal(response.headers.get("access-control-allow-origin"), "*");
+    assert.equal(response.headers.get("access-control-expose-headers"), "retry-after");
+    const asked = await get("/v1/rerank", preflight);
+    assert.equal(asked.headers.get("access-control-allow-origin"), "*");
+    assert.equal(asked.headers.get("access-control-allow-headers"), preflight.headers["access-control-request-headers"]);
   });
 });
 
