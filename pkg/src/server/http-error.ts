@@ -24,7 +24,7 @@ export function toHttpError(error: unknown, dialect: Dialect): HttpError {
   if (!(error instanceof RankletError)) return answer(500, "the server failed");
   switch (error.code) {
     case "input":
-      return answer(wrongFieldStatus(dialect), withoutCall(error.message));
+      return answer(wrongFieldStatus(dialect), inFields(error.message));
     case "aborted":
       return answer(clientClosedRequest, "the request was canceled");
     case "device-lost":
@@ -37,7 +37,10 @@ export function toHttpError(error: unknown, dialect: Dialect): HttpError {
   }
 }
 
-/** Removes the name of the method at the beginning of a message, which a client of an endpoint does not know. */
-function withoutCall(message: string): string {
-  return message.replace(/^(rerank|score): /, "");
+/**
+ * Says a message of the reranker in the words of requests: without the name of the method at its beginning, and with
+ * `rank_fields`. Texts in quotes are the client's own.
+ */
+function inFields(message: string): string {
+  return message.replace(/^(rerank|score): /, "").replace(/"[^"]*"|\brankFields\b/g, (part) => (part === "rankFields" ? "rank_fields" : part));
 }

@@ -221,6 +221,9 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
         (r#"{"query":"q","documents":["a"],"top_n":1.5}"#, 400, "top_n must be a whole number"),
         (r#"{"query":"q","documents":["a"],"max_tokens_per_doc":0}"#, 400, "1 or more"),
         (r#"{"query":"q","documents":[{"a":1}]}"#, 400, "documents[0] has no string text"),
+        (r#"{"query":"q","documents":[{"a":1}]}"#, 400, "in rank_fields"),
+        (r#"{"query":"q","documents":[{"a":1}],"rank_fields":["b"]}"#, 400, "has a field of rank_fields: b"),
+        (r#"{"query":"q","documents":[{"a":{}}],"rank_fields":["a"]}"#, 400, "field \"a\" of rank_fields must be"),
         (
             r#"{"query":"q","documents":["a","b","c","d","e","f"]}"#,
             413,
@@ -246,8 +249,8 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
     assert_eq!(infinity.json()["detail"][0]["msg"], "query must be a string, not 5");
     assert_eq!(server.post("/v1/rerank", &json!({ "query": QUERY, "documents": ["a"] })).status, 200);
     let metrics = server.request("GET", "/metrics", &[], "").body;
-    assert!(metrics.contains("ranklet_requests_total{path=\"/v1/rerank\",status=\"400\"} 10\n"), "{metrics}");
     assert!(metrics.contains("ranklet_documents_total 2\n"), "{metrics}");
+    assert!(metrics.contains("ranklet_requests_total{path=\"/v1/rerank\",status=\"400\"} 13\n"), "{metrics}");
 }
 
 #[test]

@@ -148,6 +148,20 @@ describe("a request for a ranking", () => {
     });
   }
 
+  const textless = [
+    [{ documents: [{ a: 1 }] }, /^documents\[0\] has no string `text`, .* in rank_fields$/],
+    [{ documents: [{ a: 1 }], rank_fields: ["b"] }, /^no document has a field of rank_fields: "b"$/],
+    [{ documents: [{ rankFields: {} }], rank_fields: ["rankFields"] }, /^documents\[0\] field "rankFields" of rank_fields must be a string/],
+    [{ documents: ["a"], rank_fields: ["b"] }, /^documents\[0\] must be an object with the fields of rank_fields, not "a"$/],
+  ];
+  for (const [fields, message] of textless) {
+    test(`${JSON.stringify(fields)} is refused in the words of requests`, async () => {
+      const response = await client(reranker).post("/v1/rerank", { query, ...fields });
+      assert.equal(response.status, 400);
+      assert.match((await response.json()).message, message);
+    });
+  }
+
   test("an object that is too deep is refused, and the next request is right", async () => {
     const deep = `{"query": "q", "structured": "yaml", "documents": [${'{"a":'.repeat(5000)}1${"}".repeat(5000)}]}`;
     const response = await client(reranker).post("/v1/rerank", deep);
