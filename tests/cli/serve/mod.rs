@@ -1,6 +1,7 @@
 //! `ranklet serve`, over HTTP. The recorded requests are those of rerank clients.
 
 mod faults;
+mod forms;
 mod options;
 mod refusals;
 
@@ -63,6 +64,13 @@ impl Server {
     pub(super) fn post(&self, path: &str, body: &Value) -> Answer {
         self.request("POST", path, &[("content-type", "application/json")], &body.to_string())
     }
+}
+
+/// A request of the documents with some more fields.
+pub(super) fn body(extra: Value) -> Value {
+    let mut body = json!({ "query": QUERY, "documents": DOCUMENTS });
+    body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    body
 }
 
 pub(super) struct Answer {
@@ -160,47 +168,6 @@ fn recorded_requests_of_clients_are_answered_as_they_read_them() {
             assert_eq!(body["object"], "rerank", "{client}");
         }
     }
-}
-
-#[test]
-fn forms_of_requests_and_answers() {
-    let server = serve(&[]);
-    let body = |extra: Value| {
-        let mut body = json!({ "query": QUERY, "documents": DOCUMENTS });
-        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        body
-    };
-    let results = |path: &str, extra: Value| server.post(path, &body(extra)).json()["results"].clone();
-    let plain = results("/v1/rerank", json!({}));
-    let nulls =
-        json!({ "top_n": null, "rank_fields": null, "return_documents": null, "extra": { "deep": [1] } });
-    assert_eq!(results("/v2/rerank", nulls), plain);
-    let nulls = json!({ "texts": null, "top_k": null, "return_documents": true });
-    assert_eq!(results("/v2/rerank", nulls)[0]["document"], json!({ "text": DOCUMENTS[1] }));
-    assert_eq!(results("/v1/rerank", json!({ "top_n": 0 })), plain);
-    assert_eq!(results("/v1/rerank", json!({ "top_n": 1.0 })).as_array().unwrap().len(), 1);
-    let echo = json!({ "return_documents": true });
-    assert_eq!(results("/v1/rerank", echo.clone())[0]["document"], json!({ "text": DOCUMENTS[1] }));
-    assert_eq!(results("/rerank", echo)[0]["document"], DOCUMENTS[1]);
-    let objects: Vec<Value> =
-        DOCUMENTS.iter().map(|text| json!({ "title": "A page", "words": text })).collect();
-    let fields = results("/v1/rerank", json!({ "documents": objects, "rank_fields": ["words"] }));
-    assert_eq!(fields, plain);
-    let raw =
-        server.post("/rerank", &json!({ "query": QUERY, "texts": DOCUMENTS, "raw_scores": true })).json();
-    for ((_, logit), (_, score)) in rows(&raw, "score").into_iter().zip(rows(&plain, "relevance_score")) {
-        assert!((1.0 / (1.0 + (-logit).exp()) - score).abs() < 1e-6, "{logit} {score}");
-    }
-    let scores = server.post("/score", &json!({ "text_1": QUERY, "text_2": DOCUMENTS })).json();
-    let nulls = json!({ "text_1": null, "queries": [QUERY], "text_2": null, "documents": DOCUMENTS });
-    assert_eq!(server.post("/score", &nulls).json()["data"], scores["data"]);
-    let mut ranking = rows(&scores["data"], "score");
-    ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
-    assert_eq!(ranking, rows(&plain, "relevance_score"));
-    let empty = server.post("/v1/rerank", &json!({ "query": QUERY, "documents": [] })).json();
-    assert_eq!(empty["results"], json!([]));
-    let cut = server.post("/v1/rerank", &body(json!({ "max_tokens_per_doc": 1 }))).json();
-    assert_eq!(cut["usage"]["total_tokens"], 3 * (3 + 7 + 1));
 }
 
 #[test]

@@ -4,14 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{DOCUMENTS, QUERY, Server, rows, serve};
-
-/// A request with some more fields.
-fn body(extra: Value) -> Value {
-    let mut body = json!({ "query": QUERY, "documents": DOCUMENTS });
-    body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-    body
-}
+use super::{DOCUMENTS, QUERY, Server, body, rows, serve};
 
 fn results(server: &Server, extra: Value) -> Value {
     let answer = server.post("/v1/rerank", &body(extra));

@@ -7,7 +7,6 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use ranklet::internals::{json_problem, parse_json};
 use ranklet::{
@@ -96,17 +95,20 @@ impl Route {
 /// Creates the router.
 pub(super) fn router(server: Arc<Server>) -> Router {
     let cors = cors(&server.settings.cors);
-    let mut router = Router::new();
-    for (path, route) in ROUTES {
-        let handler = move |State(server): State<Arc<Server>>, request: Request<Body>| async move {
-            server.answer(path, route, request).await
-        };
-        let methods: MethodRouter<Arc<Server>> =
-            if route.method() == Method::POST { post(handler) } else { get(handler) };
-        router =
-            router.route(path, methods.fallback(move || async move { wrong_method(path, &route.method()) }));
+    Router::new().fallback(answer).layer(cors).with_state(server)
+}
+
+/// Answers a request. Slashes at the end of its path are part of no route.
+async fn answer(State(server): State<Arc<Server>>, request: Request<Body>) -> Response<Body> {
+    let path = request.uri().path().trim_end_matches('/');
+    let Some((path, route)) = ROUTES.into_iter().find(|(known, _)| *known == path) else {
+        return unknown_path(request.uri().path());
+    };
+    let (sent, method) = (request.method(), route.method());
+    if *sent != method && !(*sent == Method::HEAD && method == Method::GET) {
+        return wrong_method(path, &method);
     }
-    router.fallback(unknown_path).layer(cors).with_state(server)
+    server.answer(path, route, request).await
 }
 
 /// Lets pages of these origins read answers. A page may send any header, because clients send some of their own.
@@ -124,10 +126,9 @@ fn cors(origins: &[String]) -> CorsLayer {
     layer.allow_origin(origins)
 }
 
-async fn unknown_path(request: Request<Body>) -> Response<Body> {
+fn unknown_path(path: &str) -> Response<Body> {
     let paths: Vec<&str> = ROUTES.iter().map(|(path, _)| *path).collect();
-    let message =
-        format!("there is nothing at {}; known paths are {}", request.uri().path(), paths.join(", "));
+    let message = format!("there is nothing at {path}; known paths are {}", paths.join(", "));
     failure(Dialect::Documents, &HttpError::new(StatusCode::NOT_FOUND, message))
 }
 

@@ -188,6 +188,8 @@ describe("other paths", () => {
     const { post } = client(reranker, { basePath: "/api/" });
     assert.equal((await post("/api/v1/rerank/", { query, documents })).status, 200);
     assert.equal((await post("/v1/rerank", { query, documents })).status, 404);
+    const { results } = await (await post("/api/rerank//?a=b", { query, documents, return_documents: true })).json();
+    assert.equal(results[0].document, documents[best]);
   });
 });
 

@@ -1,0 +1,61 @@
+//! `ranklet serve`: the forms of requests and of their answers.
+
+use serde_json::{Value, json};
+
+use super::{DOCUMENTS, QUERY, body, rows, serve};
+
+#[test]
+fn forms_of_requests_and_answers() {
+    let server = serve(&[]);
+    let results = |path: &str, extra: Value| server.post(path, &body(extra)).json()["results"].clone();
+    let plain = results("/v1/rerank", json!({}));
+    let nulls =
+        json!({ "top_n": null, "rank_fields": null, "return_documents": null, "extra": { "deep": [1] } });
+    assert_eq!(results("/v2/rerank", nulls), plain);
+    let nulls = json!({ "texts": null, "top_k": null, "return_documents": true });
+    assert_eq!(results("/v2/rerank", nulls)[0]["document"], json!({ "text": DOCUMENTS[1] }));
+    assert_eq!(results("/v1/rerank", json!({ "top_n": 0 })), plain);
+    assert_eq!(results("/v1/rerank", json!({ "top_n": 1.0 })).as_array().unwrap().len(), 1);
+    let echo = json!({ "return_documents": true });
+    assert_eq!(results("/v1/rerank", echo.clone())[0]["document"], json!({ "text": DOCUMENTS[1] }));
+    assert_eq!(results("/rerank", echo)[0]["document"], DOCUMENTS[1]);
+    let objects: Vec<Value> =
+        DOCUMENTS.iter().map(|text| json!({ "title": "A page", "words": text })).collect();
+    let fields = results("/v1/rerank", json!({ "documents": objects, "rank_fields": ["words"] }));
+    assert_eq!(fields, plain);
+    let raw =
+        server.post("/rerank", &json!({ "query": QUERY, "texts": DOCUMENTS, "raw_scores": true })).json();
+    for ((_, logit), (_, score)) in rows(&raw, "score").into_iter().zip(rows(&plain, "relevance_score")) {
+        assert!((1.0 / (1.0 + (-logit).exp()) - score).abs() < 1e-6, "{logit} {score}");
+    }
+    let scores = server.post("/score", &json!({ "text_1": QUERY, "text_2": DOCUMENTS })).json();
+    let nulls = json!({ "text_1": null, "queries": [QUERY], "text_2": null, "documents": DOCUMENTS });
+    assert_eq!(server.post("/score", &nulls).json()["data"], scores["data"]);
+    let mut ranking = rows(&scores["data"], "score");
+    ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
+    assert_eq!(ranking, rows(&plain, "relevance_score"));
+    let empty = server.post("/v1/rerank", &json!({ "query": QUERY, "documents": [] })).json();
+    assert_eq!(empty["results"], json!([]));
+    let cut = server.post("/v1/rerank", &body(json!({ "max_tokens_per_doc": 1 }))).json();
+    assert_eq!(cut["usage"]["total_tokens"], 3 * (3 + 7 + 1));
+}
+
+#[test]
+fn a_slash_at_the_end_is_part_of_no_path() {
+    let server = serve(&[]);
+    let plain_body = body(json!({}));
+    let plain = server.post("/v1/rerank", &plain_body).json()["results"].clone();
+    for path in ["/v1/rerank/", "/v1/rerank//", "/v1/rerank/?a=b"] {
+        assert_eq!(server.post(path, &plain_body).json()["results"], plain, "{path}");
+    }
+    // The path of Infinity echoes strings.
+    let echo = server.post("/rerank/", &body(json!({ "return_documents": true })));
+    assert_eq!(echo.json()["results"][0]["document"], DOCUMENTS[1]);
+    server.request("GET", "/v1/rerank/", &[], "").expect_error(405, "/v1/rerank answers POST only");
+    server.request("GET", "/v1/", &[], "").expect_error(404, "there is nothing at /v1/;");
+    server.request("GET", "/", &[], "").expect_error(404, "there is nothing at /;");
+    let head = server.request("HEAD", "/health/", &[], "");
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    let metrics = server.request("GET", "/metrics/", &[], "").body;
+    assert!(metrics.contains("ranklet_requests_total{path=\"/v1/rerank\",status=\"200\"} 4\n"), "{metrics}");
+}
