@@ -43,7 +43,7 @@ export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Set
   const fields = new Fields(body, dialect);
   const documents = fields.documents(dialect === "tei" ? "texts" : "documents");
   if (documents.length > limits.maxDocuments) throw tooMany(documents.length, "documents", limits.maxDocuments);
-  const maxTokens = fields.positive("max_tokens_per_doc");
+  const maxTokens = fields.count("max_tokens_per_doc");
   const allTokens = [maxTokens, limits.maxTokensPerDocument].filter((limit) => limit !== undefined);
   return {
     query: fields.text("query"),
@@ -69,11 +69,15 @@ export interface ScoreRequest {
   readonly scores: Scores;
 }
 
-/** Reads a request for scores, as vLLM has it (`text_1`, `text_2`), or with `query` or `queries` and `documents`. */
+/**
+ * Reads a request for scores as vLLM has it, with `text_1` and `text_2`, `data_1` and `data_2`, or `queries` and `documents` or
+ * `items`, or with `query`.
+ * @throws HttpError 400 for a field with a wrong value, 413 for too many pairs
+ */
 export function readScoreRequest(body: Body, limits: Pick<Settings, "maxDocuments">): ScoreRequest {
   const fields = new Fields(body, "documents");
-  const queryField = fields.firstOf("text_1", "queries", "query");
-  const documentField = fields.firstOf("text_2", "documents");
+  const queryField = fields.firstOf("text_1", "data_1", "queries", "query");
+  const documentField = fields.firstOf("text_2", "data_2", "documents", "items");
   const queries = fields.documents(queryField).map((query, index) => textOf(query) ?? fields.fail(`${queryField}[${index}]`, "a string", query));
   const documents = fields.documents(documentField);
   if (documents.length > limits.maxDocuments) throw tooMany(documents.length, "pairs", limits.maxDocuments);

@@ -31,6 +31,12 @@ fn forms_of_requests_and_answers() {
     let scores = server.post("/score", &json!({ "text_1": QUERY, "text_2": DOCUMENTS })).json();
     let nulls = json!({ "text_1": null, "queries": [QUERY], "text_2": null, "documents": DOCUMENTS });
     assert_eq!(server.post("/score", &nulls).json()["data"], scores["data"]);
+    for (query, documents) in [("data_1", "data_2"), ("queries", "documents"), ("queries", "items"), ("query", "items")] {
+        let answer = server.post("/v1/score", &json!({ query: QUERY, documents: DOCUMENTS })).json();
+        assert_eq!(answer["data"], scores["data"], "{query} and {documents}: {answer}");
+    }
+    let pairs = json!({ "data_1": [QUERY, QUERY], "items": DOCUMENTS });
+    server.post("/score", &pairs).expect_error(400, "data_1 must have one text, or as many as items: 2 and 3");
     let mut ranking = rows(&scores["data"], "score");
     ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
     assert_eq!(ranking, rows(&plain, "relevance_score"));
@@ -38,6 +44,7 @@ fn forms_of_requests_and_answers() {
     assert_eq!(empty["results"], json!([]));
     let cut = server.post("/v1/rerank", &body(json!({ "max_tokens_per_doc": 1 }))).json();
     assert_eq!(cut["usage"]["total_tokens"], 3 * (3 + 7 + 1));
+    assert_eq!(results("/v1/rerank", json!({ "max_tokens_per_doc": 0 })), plain);
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
         ),
         (r#"{"query":"q","documents":["a"],"top_n":"3"}"#, 400, "top_n must be a whole number"),
         (r#"{"query":"q","documents":["a"],"top_n":1.5}"#, 400, "top_n must be a whole number"),
-        (r#"{"query":"q","documents":["a"],"max_tokens_per_doc":0}"#, 400, "1 or more"),
+        (r#"{"query":"q","documents":["a"],"max_tokens_per_doc":-1}"#, 400, "0 or more"),
         (r#"{"query":"q","documents":[{"a":1}]}"#, 400, "documents[0] has no string text"),
         (r#"{"query":"q","documents":[{"a":1}]}"#, 400, "in rank_fields"),
         (r#"{"query":"q","documents":[{"a":1}],"rank_fields":["b"]}"#, 400, "has a field of rank_fields: b"),

@@ -71,7 +71,7 @@ impl RerankRequest {
                 .flag("return_documents")?
                 .or(fields.flag("return_text")?)
                 .unwrap_or(false),
-            max_tokens_per_document: fields.positive("max_tokens_per_doc")?,
+            max_tokens_per_document: fields.count("max_tokens_per_doc")?,
             scores: fields.scores()?,
             min_score: fields.number("min_score", "minScore", "a number", |_| true)?,
             deadline: fields.deadline()?,
@@ -98,15 +98,15 @@ pub(super) struct ScoreRequest {
 }
 
 impl ScoreRequest {
-    /// Reads a request as vLLM has it (`text_1`, `text_2`), or with `query` or `queries` and `documents`: one query and
-    /// several documents, or as many queries as documents.
+    /// Reads a request as vLLM has it, with `text_1` and `text_2`, `data_1` and `data_2`, or `queries` and `documents` or
+    /// `items`, or with `query`: one query and several documents, or as many queries as documents.
     ///
     /// # Errors
     /// 400 for a field with a wrong value, 413 for too many pairs.
     pub(super) fn read(body: Body, max_documents: usize) -> Result<Self> {
         let mut fields = Fields { body, dialect: Dialect::Documents };
-        let query_field = fields.first_of(&["text_1", "queries", "query"]);
-        let document_field = fields.first_of(&["text_2", "documents"]);
+        let query_field = fields.first_of(&["text_1", "data_1", "queries", "query"]);
+        let document_field = fields.first_of(&["text_2", "data_2", "documents", "items"]);
         let queries = fields.documents(query_field)?;
         let documents = fields.documents(document_field)?;
         check_number(documents.len(), max_documents, "pairs")?;

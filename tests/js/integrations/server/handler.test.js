@@ -102,6 +102,9 @@ describe("a ranking", () => {
     const cut = await tokens({}, { max_tokens_per_doc: 10 });
     assert.ok(cut < all - 80, `${cut} and ${all}`);
     assert.equal(await tokens({ maxTokensPerDocument: 10 }, { max_tokens_per_doc: 4096 }), cut);
+    // 0 is no limit, as vLLM has it.
+    assert.equal(await tokens({}, { max_tokens_per_doc: 0 }), all);
+    assert.equal(await tokens({ maxTokensPerDocument: 10 }, { max_tokens_per_doc: 0 }), cut);
   });
 
   test("no documents have no results", async () => {
@@ -130,6 +133,12 @@ describe("scores", () => {
     const expected = await scores({ text_1: query, text_2: documents });
     assert.deepEqual(await scores({ text_1: null, queries: [query], text_2: null, documents }), expected);
     assert.deepEqual(await scores({ text_1: null, queries: null, query, documents }), expected);
+    assert.deepEqual(await scores({ data_1: query, data_2: documents }), expected);
+    assert.deepEqual(await scores({ queries: query, items: documents }), expected);
+    assert.deepEqual(await scores({ query, items: documents }), expected);
+    const wrong = await client(reranker).post("/score", { data_1: [query, query], items: documents });
+    assert.equal(wrong.status, 400);
+    assert.match((await wrong.json()).message, /data_1 must have one text, or as many as items: 2 and 3/);
   });
 
   test("of as many texts are those of the pairs", async () => {

@@ -39,7 +39,7 @@ describe("a bad body", () => {
     ["with a text for a flag", { ...valid, return_documents: "yes" }, 400, /return_documents must be true or false/],
     ["with numbers for names", { ...valid, rank_fields: [1] }, 400, /rank_fields must be an array of strings/],
     ["with 101 names", { ...valid, rank_fields: Array(101).fill("a") }, 413, /has 101 rank_fields, and the server takes 100/],
-    ["with 0 tokens", { ...valid, max_tokens_per_doc: 0 }, 400, /max_tokens_per_doc must be a whole number of 1 or more/],
+    ["with -1 tokens", { ...valid, max_tokens_per_doc: -1 }, 400, /max_tokens_per_doc must be a whole number of 0 or more, not -1/],
     ["with deep arrays", deep(100_000), 400, /not valid JSON|documents\[0\] must be a string or an object/],
   ];
   for (const [name, body, status, message] of bodies) {
