@@ -6,7 +6,7 @@ import type { HttpError } from "./http-error.js";
  *
  * - `documents`: `/v1/rerank` of Cohere, Jina, Together and vLLM, and `/v2/rerank` of Cohere.
  * - `infinity`: `/rerank` of Infinity.
- * - `voyage`: a body with `top_k`.
+ * - `voyage`: a body with `top_k`, or with a flag `truncation` and no `top_n`.
  * - `tei`: a body with `texts`, the format of Text Embeddings Inference.
  */
 export type Dialect = "documents" | "infinity" | "voyage" | "tei";
@@ -15,7 +15,7 @@ export type Dialect = "documents" | "infinity" | "voyage" | "tei";
 export function dialectOf(path: string, body: Readonly<Record<string, unknown>>): Dialect {
   const has = (name: string) => body[name] !== undefined && body[name] !== null;
   if (has("texts")) return "tei";
-  if (has("top_k")) return "voyage";
+  if (has("top_k") || (typeof body["truncation"] === "boolean" && !has("top_n"))) return "voyage";
   return path === "/rerank" ? "infinity" : "documents";
 }
 

@@ -19,6 +19,18 @@ fn forms_of_requests_and_answers() {
     let echo = json!({ "return_documents": true });
     assert_eq!(results("/v1/rerank", echo.clone())[0]["document"], json!({ "text": DOCUMENTS[1] }));
     assert_eq!(results("/rerank", echo)[0]["document"], DOCUMENTS[1]);
+    let (text, object) = (json!(DOCUMENTS[1]), json!({ "text": DOCUMENTS[1] }));
+    for (mut extra, expected) in [
+        (json!({ "top_k": 2 }), &text),
+        (json!({ "truncation": true }), &text),
+        (json!({ "truncation": false, "top_n": null }), &text),
+        (json!({ "truncation": true, "top_n": 2 }), &object),
+        (json!({ "truncation": null }), &object),
+        (json!({ "truncation": "end" }), &object),
+    ] {
+        extra["return_documents"] = json!(true);
+        assert_eq!(&results("/v1/rerank", extra.clone())[0]["document"], expected, "{extra}");
+    }
     let objects: Vec<Value> =
         DOCUMENTS.iter().map(|text| json!({ "title": "A page", "words": text })).collect();
     let fields = results("/v1/rerank", json!({ "documents": objects, "rank_fields": ["words"] }));

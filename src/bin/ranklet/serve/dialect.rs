@@ -15,7 +15,7 @@ pub(super) enum Dialect {
     Documents,
     /// `/rerank` of Infinity.
     Infinity,
-    /// A body with `top_k`.
+    /// A body with `top_k`, or with a flag `truncation` and no `top_n`.
     Voyage,
     /// A body with `texts`, the format of Text Embeddings Inference.
     Texts,
@@ -25,9 +25,10 @@ impl Dialect {
     /// The dialect of a request. A field that is `null` counts as absent.
     pub(super) fn of(path: &str, body: &Body) -> Self {
         let has = |name| body.get(name).is_some_and(|value| *value != JsonValue::Null);
+        let has_truncation = matches!(body.get("truncation"), Some(JsonValue::Bool(_)));
         match path {
             _ if has("texts") => Self::Texts,
-            _ if has("top_k") => Self::Voyage,
+            _ if has("top_k") || has_truncation && !has("top_n") => Self::Voyage,
             "/rerank" => Self::Infinity,
             _ => Self::Documents,
         }

@@ -58,6 +58,11 @@ describe("a ranking", () => {
     ["/v1/rerank", {}, { text: documents[best] }],
     ["/rerank", {}, documents[best]],
     ["/v1/rerank", { top_k: 2 }, documents[best]],
+    ["/v1/rerank", { truncation: true }, documents[best]],
+    ["/v1/rerank", { truncation: false, top_n: null }, documents[best]],
+    ["/v1/rerank", { truncation: true, top_n: 2 }, { text: documents[best] }],
+    ["/v1/rerank", { truncation: null }, { text: documents[best] }],
+    ["/v1/rerank", { truncation: "end" }, { text: documents[best] }],
   ];
   for (const [path, fields, expected] of echoes) {
     test(`${path} with ${JSON.stringify(fields)} echoes documents as its clients read them`, async () => {
