@@ -129,6 +129,14 @@ impl Reranker {
         self.session.tokenizer.takes_instruction()
     }
 
+    /// Checks that the model takes an instruction, if there is one.
+    ///
+    /// # Errors
+    /// `unsupported` for an instruction to a model whose prompt contains none.
+    pub fn check_instruction(&self, instruction: Option<&str>) -> Result<()> {
+        self.session.check_instruction(instruction, false)
+    }
+
     /// Checks that the model can rank: that it has one label.
     ///
     /// # Errors

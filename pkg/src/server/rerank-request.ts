@@ -37,12 +37,13 @@ function tooMany(count: number, what: string, max: number): HttpError {
 /**
  * Reads a request for a ranking. Each optional field may be `null`. Unknown fields are left alone, because every client sends
  * some of its own.
- * @throws HttpError 400 for a field with a wrong value (422 for Infinity and TEI), 413 for too many documents
+ * @throws HttpError 400 for a field with a wrong value and for an instruction (422 for Infinity and TEI), 413 for too many documents
  */
 export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Settings, "maxDocuments" | "maxTokensPerDocument">): RerankRequest {
   const fields = new Fields(body, dialect);
   const documents = fields.documents(dialect === "tei" ? "texts" : "documents");
   if (documents.length > limits.maxDocuments) throw tooMany(documents.length, "documents", limits.maxDocuments);
+  fields.refuseInstruction();
   const maxTokens = fields.count("max_tokens_per_doc");
   const allTokens = [maxTokens, limits.maxTokensPerDocument].filter((limit) => limit !== undefined);
   return {
@@ -72,7 +73,7 @@ export interface ScoreRequest {
 /**
  * Reads a request for scores as vLLM has it, with `text_1` and `text_2`, `data_1` and `data_2`, or `queries` and `documents` or
  * `items`, or with `query`.
- * @throws HttpError 400 for a field with a wrong value, 413 for too many pairs
+ * @throws HttpError 400 for a field with a wrong value and for an instruction, 413 for too many pairs
  */
 export function readScoreRequest(body: Body, limits: Pick<Settings, "maxDocuments">): ScoreRequest {
   const fields = new Fields(body, "documents");
@@ -84,6 +85,7 @@ export function readScoreRequest(body: Body, limits: Pick<Settings, "maxDocument
   if (queries.length !== 1 && queries.length !== documents.length) {
     throw new HttpError(400, `${queryField} must have one text, or as many as ${documentField}: ${queries.length} and ${documents.length} were sent`);
   }
+  fields.refuseInstruction();
   return { queries, documents, scores: fields.scores() };
 }
 
@@ -140,6 +142,14 @@ class Fields {
     if (value === undefined) return undefined;
     const quoted = choices.map((choice) => `"${choice}"`);
     return choices.find((choice) => choice === value) ?? this.fail(name, `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`, value);
+  }
+
+  /** Refuses an instruction. The models that take one run in `ranklet serve` alone. */
+  refuseInstruction(): void {
+    const value = this.#get("instruction");
+    if (value === undefined) return;
+    if (typeof value !== "string") this.fail("instruction", "a string", value);
+    this.refuse("this model takes no instruction: put it into the query");
   }
 
   /** Reads the kind of scores: `scores`, or the flags of Text Embeddings Inference, Infinity and vLLM, whose clients always send them. */

@@ -2,6 +2,7 @@
 
 mod faults;
 mod forms;
+mod instructions;
 mod options;
 mod refusals;
 

@@ -50,11 +50,19 @@ fn wrong_fields_are_refused_as_the_servers_of_each_dialect_do_it() {
         let (status, ranking) = post(&server, dialect, &json!({}));
         assert_eq!(status, 200, "{ranking}");
     }
+    let instructed = json!({ "text_1": QUERY, "text_2": DOCUMENTS, "instruction": "Find facts." });
+    server.post("/score", &instructed).expect_error(400, "this model takes no instruction");
     let probability = json!({ "text_1": QUERY, "text_2": DOCUMENTS, "scores": "probability" });
     server.post("/score", &probability).expect_error(400, "ranklet calibrate");
     server
         .post("/score", &json!({ "text_1": QUERY, "text_2": DOCUMENTS, "scores": 1 }))
         .expect_error(400, "scores");
+}
+
+#[test]
+fn a_model_without_instructions_refuses_that_of_the_server() {
+    let arguments = ["serve", "--port", "0", "--instruction", "Be strict."];
+    crate::program::assert_fails(&arguments, &["takes no instruction", "put it into the query"]);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) struct RerankRequest {
     /// Whether each result includes its document.
     pub(super) return_documents: bool,
     pub(super) max_tokens_per_document: Option<usize>,
+    /// The instruction; `None` for that of the server.
+    pub(super) instruction: Option<Arc<str>>,
     pub(super) scores: Scores,
     /// Minimum score of a result.
     pub(super) min_score: Option<f64>,
@@ -72,6 +74,7 @@ impl RerankRequest {
                 .or(fields.flag("return_text")?)
                 .unwrap_or(false),
             max_tokens_per_document: fields.count("max_tokens_per_doc")?,
+            instruction: fields.instruction()?,
             scores: fields.scores()?,
             min_score: fields.number("min_score", "minScore", "a number", |_| true)?,
             deadline: fields.deadline()?,
@@ -94,6 +97,8 @@ impl RerankRequest {
 pub(super) struct ScoreRequest {
     /// Equal queries share their text.
     pub(super) pairs: Vec<(Arc<str>, String)>,
+    /// The instruction; `None` for that of the server.
+    pub(super) instruction: Option<Arc<str>>,
     pub(super) scores: Scores,
 }
 
@@ -118,7 +123,7 @@ impl ScoreRequest {
             );
             return Err(HttpError::new(StatusCode::BAD_REQUEST, message));
         }
-        let scores = fields.scores()?;
+        let (instruction, scores) = (fields.instruction()?, fields.scores()?);
         let queries = documents::texts(&queries, None, None, StatusCode::BAD_REQUEST)?;
         let texts = documents::texts(&documents, None, None, StatusCode::BAD_REQUEST)?;
         let mut shared: BTreeSet<Arc<str>> = BTreeSet::new();
@@ -132,7 +137,7 @@ impl ScoreRequest {
         });
         let queries: Vec<Arc<str>> = queries.collect();
         let queries = queries.iter().cycle().take(texts.len()).cloned();
-        Ok(Self { pairs: queries.zip(texts).collect(), scores })
+        Ok(Self { pairs: queries.zip(texts).collect(), instruction, scores })
     }
 }
 
@@ -229,6 +234,14 @@ impl Fields {
         let value = self.take(name);
         let text = value.as_ref().and_then(text_of).map(str::to_owned);
         text.ok_or_else(|| self.wrong(name, "a string", value.as_ref()))
+    }
+
+    fn instruction(&mut self) -> Result<Option<Arc<str>>> {
+        match self.take("instruction") {
+            None => Ok(None),
+            Some(JsonValue::String(text)) => Ok(Some(text.into())),
+            other => Err(self.wrong("instruction", "a string", other.as_ref())),
+        }
     }
 
     /// Takes a list of strings and objects. One string is a list of one.

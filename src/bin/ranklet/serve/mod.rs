@@ -62,6 +62,9 @@ pub(crate) struct ServeArguments {
     /// truncate: cut a document that does not fit; chunk: score it in overlapping chunks.
     #[arg(long, value_name = "METHOD", default_value = "truncate", value_parser = option::<LongDocuments>)]
     long_documents: LongDocuments,
+    /// The instruction, for a model whose prompt contains one. A request may have its own.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    instruction: Option<String>,
     /// Maximum size of a request's body in bytes.
     #[arg(long, value_name = "N", default_value = "16777216")]
     max_body_bytes: NonZeroUsize,
@@ -97,9 +100,11 @@ fn origin(text: &str) -> Result<String, String> {
 /// Serves a model until the process is told to stop.
 ///
 /// # Errors
-/// `input` for a model with several labels, or for an address that cannot be used.
+/// `input` for a model with several labels, or for an address that cannot be used; `unsupported` for an instruction that the
+/// model does not take.
 pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) -> Result<()> {
     reranker.check_rankable()?;
+    reranker.check_instruction(arguments.instruction.as_deref())?;
     terminal::warnings(&reranker.info().warnings);
     let backend = &reranker.info().backend;
     let dtype = serde_json::json!(backend.dtype);
@@ -111,6 +116,7 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
         max_documents: arguments.max_documents.get(),
         max_tokens_per_document: arguments.max_tokens_per_document.map(NonZeroUsize::get),
         long_documents: arguments.long_documents,
+        instruction: arguments.instruction.map(Arc::from),
         max_body_bytes: arguments.max_body_bytes.get(),
         body_timeout: Duration::from_millis(arguments.body_timeout_ms.get()),
     };

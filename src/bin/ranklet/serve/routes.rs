@@ -35,6 +35,8 @@ pub(super) struct Settings {
     /// Maximum tokens of a document; `None` for as many as fit into the pair.
     pub(super) max_tokens_per_document: Option<usize>,
     pub(super) long_documents: LongDocuments,
+    /// The instruction of requests without one; `None` for the default of the model's files.
+    pub(super) instruction: Option<Arc<str>>,
     pub(super) max_body_bytes: usize,
     /// Maximum time for a client to send its body.
     pub(super) body_timeout: Duration,
@@ -181,9 +183,10 @@ impl Server {
             Route::Score => {
                 let started = Instant::now();
                 let body = self.json_object(request).await?;
-                let ScoreRequest { pairs, scores } = ScoreRequest::read(body, self.settings.max_documents)?;
-                let options = self.document_options(None);
-                let work = Work { pairs, options, scores, deadline: None };
+                let ScoreRequest { pairs, instruction, scores } =
+                    ScoreRequest::read(body, self.settings.max_documents)?;
+                let (options, instruction) = (self.document_options(None), self.instruction(instruction));
+                let work = Work { pairs, options, instruction, scores, deadline: None };
                 let scored = self.score(work, *dialect).await?;
                 self.metrics.count_scored(&scored, started.elapsed());
                 Ok(Json(score_body(&scored.scores, scored.tokens, model)).into_response())
@@ -194,12 +197,14 @@ impl Server {
                 *dialect = Dialect::of(path, &body);
                 let mut request = RerankRequest::read(body, *dialect, self.settings.max_documents)?;
                 let options = self.document_options(request.max_tokens_per_document);
+                let instruction = self.instruction(request.instruction.take());
                 let query: Arc<str> = request.query.as_str().into();
                 let texts = std::mem::take(&mut request.texts);
                 let mut sentences_of = request.highlights.map(|count| (count, texts.clone()));
                 let pairs = texts.into_iter().map(|text| (Arc::clone(&query), text)).collect();
                 let deadline = request.deadline.map(|limit| Deadline::after(limit).begun(started.elapsed()));
-                let work = Work { pairs, options, scores: request.scores, deadline };
+                let scores = request.scores;
+                let work = Work { pairs, options, instruction: instruction.clone(), scores, deadline };
                 let mut scored = self.score(work, *dialect).await?;
                 let mut scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
                 scores.resize(request.documents.len(), None);
@@ -210,11 +215,12 @@ impl Server {
                     let text =
                         |ranked: &Ranked| (std::mem::take(&mut texts[ranked.index]), scores[ranked.index]);
                     let documents = ranking.iter().map(text).collect();
+                    let texts = (Arc::clone(&query), documents);
                     let mut plan =
-                        self.plan_highlights(Arc::clone(&query), documents, options, *dialect).await?;
+                        self.plan_highlights(texts, options, instruction.clone(), *dialect).await?;
                     let pairs =
                         plan.take_texts().into_iter().map(|text| (Arc::clone(&query), text)).collect();
-                    let work = Work { pairs, options, scores: request.scores, deadline };
+                    let work = Work { pairs, options, instruction, scores: request.scores, deadline };
                     let scored_sentences = self.score(work, *dialect).await?;
                     let best = plan.best(scored_sentences.scores.iter().copied().map(Some), *count);
                     highlights =
@@ -237,18 +243,23 @@ impl Server {
         RankOptions { max_tokens_per_document, long_documents, ..RankOptions::default() }.into()
     }
 
-    /// Finds the sentences of results, given as texts and scores, with offsets in UTF-16 code units.
+    /// The instruction of a request, or else that of the server.
+    fn instruction(&self, of_request: Option<Arc<str>>) -> Option<Arc<str>> {
+        of_request.or_else(|| self.settings.instruction.clone())
+    }
+
+    /// Finds the sentences of results for a query, given as texts and scores, with offsets in UTF-16 code units.
     async fn plan_highlights(
         &self,
-        query: Arc<str>,
-        documents: Vec<(String, Option<f32>)>,
+        (query, documents): (Arc<str>, Vec<(String, Option<f32>)>),
         options: DocumentOptions,
+        instruction: Option<Arc<str>>,
         dialect: Dialect,
     ) -> Result<HighlightPlan, HttpError> {
         let reranker = Arc::clone(&self.reranker);
         let options = DocumentOptions { unit: OffsetUnit::Utf16, ..options };
         // This tokenizes the documents, which takes time that other requests need.
-        let plan = move || reranker.plan_highlights(&query, &documents, options, None);
+        let plan = move || reranker.plan_highlights(&query, &documents, options, instruction.as_deref());
         let stopped = |_| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed");
         tokio::task::spawn_blocking(plan)
             .await
@@ -260,6 +271,7 @@ impl Server {
     async fn score(&self, work: Work, dialect: Dialect) -> Result<Scored, HttpError> {
         let failed = |error| HttpError::of(&error, dialect);
         self.reranker.check_scores(work.scores).map_err(failed)?;
+        self.reranker.check_instruction(work.instruction.as_deref()).map_err(failed)?;
         let deadline = work.deadline;
         let mut receiver = self.scheduler.submit(work).map_err(|QueueFull| {
             HttpError::retry(StatusCode::TOO_MANY_REQUESTS, "too many requests are waiting", 1)

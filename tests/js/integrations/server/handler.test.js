@@ -84,7 +84,7 @@ describe("a ranking", () => {
     const { post } = client(reranker);
     const plain = (await (await post("/v1/rerank", { query, documents })).json()).results;
     const nulls = Object.fromEntries(
-      ["model", "top_n", "top_k", "return_documents", "rank_fields", "max_tokens_per_doc", "max_chunks_per_doc", "truncation", "raw_scores", "user"].map((name) => [name, null]),
+      ["model", "top_n", "top_k", "return_documents", "rank_fields", "max_tokens_per_doc", "max_chunks_per_doc", "truncation", "raw_scores", "instruction", "user"].map((name) => [name, null]),
     );
     const body = { query, documents, ...nulls, priority: 3, extra: { deep: [1] }, rank_fields: [] };
     assert.deepEqual((await (await post("/v1/rerank", body)).json()).results, plain);

@@ -46,8 +46,13 @@ describe("wrong fields", () => {
   }
 
   test("/score refuses them with 400", async () => {
-    for (const [scores, message] of [["probability", /ranklet calibrate/], [1, /^scores must be/]]) {
-      const response = await client(reranker).post("/score", { text_1: query, text_2: documents, scores });
+    const wrong = [
+      [{ scores: "probability" }, /ranklet calibrate/],
+      [{ scores: 1 }, /^scores must be/],
+      [{ instruction: "Find facts." }, /^this model takes no instruction: put it into the query$/],
+    ];
+    for (const [fields, message] of wrong) {
+      const response = await client(reranker).post("/score", { text_1: query, text_2: documents, ...fields });
       assert.equal(response.status, 400);
       assert.match((await response.json()).message, message);
     }

@@ -11,6 +11,8 @@ pub(in crate::serve) struct Work {
     /// Pairs of a query and a document. Queries of consecutive pairs are tokenized once if they are equal.
     pub(in crate::serve) pairs: Vec<(Arc<str>, String)>,
     pub(in crate::serve) options: DocumentOptions,
+    /// The instruction; `None` for the default of the model's files.
+    pub(in crate::serve) instruction: Option<Arc<str>>,
     pub(in crate::serve) scores: Scores,
     pub(in crate::serve) deadline: Option<Deadline>,
 }

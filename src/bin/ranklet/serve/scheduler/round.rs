@@ -16,11 +16,12 @@ pub(super) struct Round {
 
 impl Round {
     /// Takes pairs from requests in turns, one at a time, until they have about `max_tokens` tokens. All of them have the
-    /// options of the first request. A pair has at most `max_length` tokens. Returns `None` if no request waits.
+    /// options and the instruction of the first request. A pair has at most `max_length` tokens. Returns `None` if no request waits.
     pub(super) fn take(waiting: &mut VecDeque<Job>, max_tokens: usize, max_length: usize) -> Option<Self> {
         waiting.retain(|job| !job.reply.is_closed());
         let first = waiting.front()?;
         let (options, scores) = (first.work.options, first.work.scores);
+        let instruction = first.work.instruction.clone();
         let mut counts = vec![0; waiting.len()];
         let mut tokens = 0;
         let mut is_filling = true;
@@ -31,6 +32,7 @@ impl Round {
                 if tokens < max_tokens
                     && job.work.options == options
                     && job.work.scores == scores
+                    && job.work.instruction == instruction
                     && pair < job.work.pairs.len()
                 {
                     tokens += job.estimated_tokens(pair, max_length);
@@ -64,11 +66,13 @@ impl Round {
             .flat_map(|(job, count)| job.work.pairs[job.scored.scores.len()..][..*count].iter());
         let pairs =
             pairs.map(|(query, document)| (query.as_ref().into(), document.as_str().into())).collect();
-        let Some(Job { work: Work { options, scores, .. }, .. }) = self.jobs.first() else {
+        let Some(Job { work: Work { options, instruction, scores, .. }, .. }) = self.jobs.first() else {
             return Ok(ScoredPairs::default());
         };
         let pairs = Pairs::Each { pairs, options: *options };
-        reranker.score_pairs_blocking(pairs, ScoreOptions { scores: *scores, ..ScoreOptions::default() })
+        let instruction = instruction.as_deref();
+        let options = ScoreOptions { scores: *scores, instruction, ..ScoreOptions::default() };
+        reranker.score_pairs_blocking(pairs, options)
     }
 
     fn with_scores(mut self, scored: ScoredPairs) -> Vec<Job> {
@@ -117,7 +121,7 @@ mod tests {
         let pairs = vec![(Arc::from(""), "x".repeat(bytes)); pairs];
         (
             Job {
-                work: Work { pairs, options, scores: Scores::Raw, deadline: None },
+                work: Work { pairs, options, instruction: None, scores: Scores::Raw, deadline: None },
                 scored: Scored::default(),
                 reply,
             },
@@ -149,6 +153,18 @@ mod tests {
         chunked.work.options.long_documents = LongDocuments::Chunk;
         let round = Round::take(&mut VecDeque::from([chunked]), 4096, 512).expect("has a job");
         assert_eq!(round.counts, [1]);
+    }
+
+    #[test]
+    fn a_round_has_one_instruction() {
+        let (first, _first) = job(2, 4);
+        let (mut second, _second) = job(2, 4);
+        second.work.instruction = Some("Be strict.".into());
+        let mut waiting = VecDeque::from([first, second]);
+        let round = Round::take(&mut waiting, 100, 512).expect("has jobs");
+        assert_eq!((round.counts, waiting.len()), (vec![2], 1));
+        let round = Round::take(&mut waiting, 100, 512).expect("has a job");
+        assert_eq!(round.jobs[0].work.instruction.as_deref(), Some("Be strict."));
     }
 
     #[test]
