@@ -7,7 +7,7 @@ import type { HttpError } from "./http-error.js";
  * - `documents`: `/v1/rerank` of Cohere, Jina, Together and vLLM, and `/v2/rerank` of Cohere.
  * - `infinity`: `/rerank` of Infinity.
  * - `voyage`: a body with `top_k`, or with a flag `truncation` and no `top_n`.
- * - `tei`: a body with `texts`, the format of Text Embeddings Inference.
+ * - `tei`: a body with `texts`, the format of Text Embeddings Inference, and of Hugging Face's text-ranking task in `inputs`.
  */
 export type Dialect = "documents" | "infinity" | "voyage" | "tei";
 

@@ -7,7 +7,7 @@ import { type Dialect, dialectOf, errorBody, wrongFieldStatus } from "./dialect.
 import { HttpError, toHttpError } from "./http-error.js";
 import { Metrics } from "./metrics.js";
 import { type HandlerOptions, readSettings, type RerankerSource, type ServedReranker, type Settings } from "./options.js";
-import { readRerankRequest, readScoreRequest } from "./rerank-request.js";
+import { readRerankRequest, readScoreRequest, withoutInputs } from "./rerank-request.js";
 import { rerankBody, scoreBody } from "./rerank-response.js";
 import { scorePairs } from "./score-pairs.js";
 
@@ -127,7 +127,7 @@ class Server {
   async #rerank(exchange: Exchange, route: Route): Promise<Response> {
     const started = performance.now();
     const { request } = exchange;
-    const body = await readJsonObject(request, this.#settings);
+    const body = withoutInputs(await readJsonObject(request, this.#settings));
     exchange.dialect = dialectOf(route, body);
     const fields = readRerankRequest(body, exchange.dialect, this.#settings);
     const { longDocuments, model } = this.#settings;

@@ -27,6 +27,15 @@ export interface RerankRequest {
 
 type Body = Readonly<Record<string, unknown>>;
 
+/**
+ * Returns a body without the object `inputs`, in which Hugging Face's text-ranking task has the query and the texts: its fields
+ * come to those beside it. A body with a query stays as it is.
+ */
+export function withoutInputs(body: Body): Body {
+  const { inputs, ...rest } = body;
+  return isObject(inputs) && (body["query"] ?? undefined) === undefined ? { ...rest, ...inputs } : body;
+}
+
 /** Each field is looked for in each document. */
 const maxRankFields = 100;
 

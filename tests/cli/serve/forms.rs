@@ -60,6 +60,28 @@ fn forms_of_requests_and_answers() {
 }
 
 #[test]
+fn inputs_of_text_ranking_are_answered_as_texts() {
+    let server = serve(&[]);
+    let inputs = json!({ "query": QUERY, "texts": DOCUMENTS });
+    for fields in [json!({}), json!({ "return_text": true, "raw_scores": true })] {
+        let answer = |mut request: Value| {
+            request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            server.post("/rerank", &request).json()
+        };
+        let expected = answer(inputs.clone());
+        assert_eq!(rows(&expected, "score").len(), 3);
+        assert_eq!(answer(json!({ "inputs": inputs })), expected);
+        assert_eq!(answer(json!({ "inputs": inputs, "query": null })), expected);
+        // Beside a query, it is a field that no service has.
+        assert_eq!(answer(json!({ "inputs": "x", "query": QUERY, "texts": DOCUMENTS })), expected);
+    }
+    let wrong = server.post("/rerank", &json!({ "inputs": { "query": 5, "texts": DOCUMENTS } }));
+    assert_eq!((wrong.status, &wrong.json()["error"]), (422, &json!("query must be a string, not 5")));
+    let text = server.post("/v1/rerank", &json!({ "inputs": QUERY, "documents": DOCUMENTS }));
+    text.expect_error(400, "query is missing");
+}
+
+#[test]
 fn a_slash_at_the_end_is_part_of_no_path() {
     let server = serve(&[]);
     let plain_body = body(json!({}));

@@ -17,7 +17,7 @@ pub(super) enum Dialect {
     Infinity,
     /// A body with `top_k`, or with a flag `truncation` and no `top_n`.
     Voyage,
-    /// A body with `texts`, the format of Text Embeddings Inference.
+    /// A body with `texts`, the format of Text Embeddings Inference, and of Hugging Face's text-ranking task in `inputs`.
     Texts,
 }
 

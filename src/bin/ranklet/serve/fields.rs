@@ -14,6 +14,17 @@ use super::http_error::HttpError;
 /// The fields of a body that is a JSON object.
 pub(super) type Body = HashMap<String, JsonValue>;
 
+/// Returns a body without the object `inputs`, in which Hugging Face's text-ranking task has the query and the texts: its
+/// fields come to those beside it. A body with a query stays as it is.
+pub(super) fn without_inputs(mut body: Body) -> Body {
+    if body.get("query").is_none_or(|query| *query == JsonValue::Null)
+        && let Some(JsonValue::Object(inputs)) = body.remove("inputs")
+    {
+        body.extend(inputs);
+    }
+    body
+}
+
 type Result<T> = std::result::Result<T, HttpError>;
 
 /// Each field is looked for in each document.

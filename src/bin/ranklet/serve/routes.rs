@@ -19,7 +19,7 @@ use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use super::access::Keys;
 use super::answer::{models_body, rerank_body, score_body};
 use super::dialect::Dialect;
-use super::fields::{Body as Fields, RerankRequest, ScoreRequest};
+use super::fields::{Body as Fields, RerankRequest, ScoreRequest, without_inputs};
 use super::http_error::HttpError;
 use super::metrics::Metrics;
 use super::scheduler::{QueueFull, Scheduler, Scored, Work};
@@ -193,7 +193,7 @@ impl Server {
             }
             Route::Rerank => {
                 let started = Instant::now();
-                let body = self.json_object(request).await?;
+                let body = without_inputs(self.json_object(request).await?);
                 *dialect = Dialect::of(path, &body);
                 let mut request = RerankRequest::read(body, *dialect, self.settings.max_documents)?;
                 let options = self.document_options(request.max_tokens_per_document);

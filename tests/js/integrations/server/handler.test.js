@@ -42,6 +42,26 @@ describe("a ranking", () => {
     assert.deepEqual(withTexts[0], { ...rows[0], text: documents[best] });
   });
 
+  test("inputs of the text-ranking task are answered as texts", async () => {
+    const { post } = client(reranker);
+    const inputs = { query, texts: documents };
+    for (const fields of [{}, { return_text: true, raw_scores: true }]) {
+      const answer = async (request) => (await post("/rerank", { ...request, ...fields })).json();
+      const expected = await answer(inputs);
+      assert.equal(expected.length, 3);
+      assert.deepEqual(await answer({ inputs }), expected);
+      assert.deepEqual(await answer({ inputs, query: null }), expected);
+      // Beside a query, it is a field that no service has.
+      assert.deepEqual(await answer({ inputs: "x", ...inputs }), expected);
+    }
+    const wrong = await post("/rerank", { inputs: { query: 5, texts: documents } });
+    assert.equal(wrong.status, 422);
+    assert.equal((await wrong.json()).error, "query must be a string, not 5");
+    const text = await post("/v1/rerank", { inputs: query, documents });
+    assert.equal(text.status, 400);
+    assert.match((await text.json()).message, /^query is missing/);
+  });
+
   test("raw scores are logits, and other scores are between 0 and 1", async () => {
     const { post } = client(reranker);
     const { results } = await reranker.rerank({ query, documents, scores: "raw" });
