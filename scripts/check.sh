@@ -6,6 +6,8 @@ check() {
   say "formatting"
   cargo fmt --all --check
   cargo fmt --check --manifest-path fuzz/Cargo.toml
+  say "sizes"
+  check_sizes
   say "locked dependencies"
   cargo metadata --quiet --locked --format-version 1 >/dev/null
   cargo metadata --quiet --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
@@ -18,6 +20,20 @@ check() {
   # tsc --strict checks the package and the page against the types of the engine that was just built.
   pkg
   www
+}
+
+# Fails for files of code with more than 400 lines, and for folders with more than 16 of them. Fixtures may be larger.
+check_sizes() {
+  local code large
+  code=$(git ls-files '*.rs' '*.wgsl' '*.ts' '*.js' '*.mjs' '*.css' '*.py' '*.sh' ':!tests/fixtures')
+  large=$(
+    tr '\n' '\0' <<<"$code" | xargs -0 wc -l | awk '$1 > 400 && $2 != "total" { print $2 " has " $1 " lines; the limit is 400" }'
+    sed 's|/[^/]*$||' <<<"$code" | sort | uniq -c | awk '$1 > 16 { print $2 " has " $1 " files; the limit is 16" }'
+  )
+  if [ -n "$large" ]; then
+    echo "$large" >&2
+    return 1
+  fi
 }
 
 # Checks licenses and duplicate versions against deny.toml. It needs no network after cargo-deny is installed.
