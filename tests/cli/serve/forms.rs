@@ -43,12 +43,16 @@ fn forms_of_requests_and_answers() {
     let scores = server.post("/score", &json!({ "text_1": QUERY, "text_2": DOCUMENTS })).json();
     let nulls = json!({ "text_1": null, "queries": [QUERY], "text_2": null, "documents": DOCUMENTS });
     assert_eq!(server.post("/score", &nulls).json()["data"], scores["data"]);
-    for (query, documents) in [("data_1", "data_2"), ("queries", "documents"), ("queries", "items"), ("query", "items")] {
+    for (query, documents) in
+        [("data_1", "data_2"), ("queries", "documents"), ("queries", "items"), ("query", "items")]
+    {
         let answer = server.post("/v1/score", &json!({ query: QUERY, documents: DOCUMENTS })).json();
         assert_eq!(answer["data"], scores["data"], "{query} and {documents}: {answer}");
     }
     let pairs = json!({ "data_1": [QUERY, QUERY], "items": DOCUMENTS });
-    server.post("/score", &pairs).expect_error(400, "data_1 must have one text, or as many as items: 2 and 3");
+    server
+        .post("/score", &pairs)
+        .expect_error(400, "data_1 must have one text, or as many as items: 2 and 3");
     let mut ranking = rows(&scores["data"], "score");
     ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
     assert_eq!(ranking, rows(&plain, "relevance_score"));

@@ -36,7 +36,8 @@ fn a_request_has_its_own_instruction_or_that_of_the_server() {
         assert_eq!(scores(&strict, path, kind.clone()), scores(&plain, path, kind), "{path}");
     }
     // Requests at the same time, each with its own.
-    let alone = |at: usize| scores(&plain, "/v1/rerank", json!({ "instruction": format!("Take {}.", at % 3) }));
+    let alone =
+        |at: usize| scores(&plain, "/v1/rerank", json!({ "instruction": format!("Take {}.", at % 3) }));
     let expected: Vec<Value> = (0..3).map(alone).collect();
     std::thread::scope(|scope| {
         let running: Vec<_> = (0..12).map(|at| scope.spawn(move || alone(at))).collect();

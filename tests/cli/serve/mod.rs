@@ -191,7 +191,11 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
         (r#"{"query":"q","documents":[{"a":1}]}"#, 400, "documents[0] has no string text"),
         (r#"{"query":"q","documents":[{"a":1}]}"#, 400, "in rank_fields"),
         (r#"{"query":"q","documents":[{"a":1}],"rank_fields":["b"]}"#, 400, "has a field of rank_fields: b"),
-        (r#"{"query":"q","documents":[{"a":{}}],"rank_fields":["a"]}"#, 400, "field \"a\" of rank_fields must be"),
+        (
+            r#"{"query":"q","documents":[{"a":{}}],"rank_fields":["a"]}"#,
+            400,
+            "field \"a\" of rank_fields must be",
+        ),
         (
             r#"{"query":"q","documents":["a","b","c","d","e","f"]}"#,
             413,
@@ -224,9 +228,13 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
 #[test]
 fn what_no_browser_sends_as_an_origin_is_refused() {
     for origin in ["a.example", "https://a.example/app", "https://", "https://*.example", "https://a b"] {
-        let output = Command::new(env!("CARGO_BIN_EXE_ranklet")).args(["serve", "--cors", origin]).output().unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_ranklet")).args(["serve", "--cors", origin]).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && message.contains("must be an origin such as"), "{origin}: {message}");
+        assert!(
+            !output.status.success() && message.contains("must be an origin such as"),
+            "{origin}: {message}"
+        );
     }
 }
 

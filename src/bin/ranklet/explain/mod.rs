@@ -131,7 +131,8 @@ fn document(argument: &Path) -> Result<String> {
         || argument.starts_with("..")
         || argument.extension().is_some_and(is_extension)
         || argument.exists();
-    let is_text = |text: &str| text.contains(|char: char| char.is_whitespace() || is_written_without_spaces(char));
+    let is_text =
+        |text: &str| text.contains(|char: char| char.is_whitespace() || is_written_without_spaces(char));
     match argument.to_str() {
         Some(text) if is_text(text) && !is_path => Ok(text.to_owned()),
         Some(text) if text != "-" && !argument.exists() => {

@@ -151,8 +151,9 @@ fn from_json(path: &Path, text: &str) -> Result<Values> {
 
 fn from_json_lines(text: &str) -> Values {
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-    let parse =
-        |line: &str| parse_json(line.as_bytes()).map_err(|error| format!("is not JSON: {}", json_problem(&error)));
+    let parse = |line: &str| {
+        parse_json(line.as_bytes()).map_err(|error| format!("is not JSON: {}", json_problem(&error)))
+    };
     let mut values: Vec<_> = lines.map(|(number, line)| (number, parse(line))).collect();
     if let [(_, Ok(JsonValue::Object(object)))] = &mut values[..] {
         match list(std::mem::take(object)) {
