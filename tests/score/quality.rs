@@ -208,12 +208,12 @@ fn the_embedded_models_rank_as_well_as_their_cards_say() {
     assert_quality(
         "default",
         ModelFiles::embedded(),
-        &[("TREC DL21", &trec_dl21, 0.578), ("WikiQA", &wikiqa, 0.845), ("Cranfield", &cranfield, 0.815)],
+        &[("TREC DL21", &trec_dl21, 0.593), ("WikiQA", &wikiqa, 0.87), ("Cranfield", &cranfield, 0.795)],
     );
     let small = ModelFiles::embedded_as("ranklet/small").unwrap();
     assert_quality(
         "small",
         small,
-        &[("TREC DL21", &trec_dl21, 0.555), ("WikiQA", &wikiqa, 0.735), ("Cranfield", &cranfield, 0.82)],
+        &[("TREC DL21", &trec_dl21, 0.553), ("WikiQA", &wikiqa, 0.76), ("Cranfield", &cranfield, 0.81)],
     );
 }
