@@ -59,12 +59,13 @@ test("the entry points of Node, Workers and edge functions bring no file for bro
   for (const entry of ["index.node.js", "index.workerd.js", "index.edge.js"]) assert.deepEqual(modulesOf(entry).filter((path) => forBrowsers.includes(path)), [], entry);
 });
 
-test("the adapters use the public API alone", () => {
+test("the adapters use the public API, and two modules that know only its errors", () => {
+  const shared = ["../util/load-once.js", "../util/check.js"];
   for (const name of readdirSync(new URL("adapters/", dist)).filter((file) => file.endsWith(".js"))) {
     const code = readFileSync(new URL(`adapters/${name}`, dist), "utf8");
     const imports = [...code.matchAll(/from "([^"]+)"/g)].map(([, path]) => path);
-    assert.deepEqual(imports.filter((path) => !["ranklet", "./lazy-reranker.js", "../util/load-once.js", "genkit/plugin"].includes(path)), [], name);
+    assert.deepEqual(imports.filter((path) => !["ranklet", "./lazy-reranker.js", "genkit/plugin", ...shared].includes(path)), [], name);
   }
-  // The one internal file that they share with ranklet/server knows nothing of the package.
-  assert.doesNotMatch(readFileSync(new URL("util/load-once.js", dist), "utf8"), /import|ranklet/i);
+  const known = shared.flatMap((path) => modulesOf(path.slice("../".length)));
+  assert.deepEqual([...new Set(known)].sort(), ["errors.js", "util/check.js", "util/load-once.js", "util/option-names.js"]);
 });

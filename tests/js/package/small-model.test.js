@@ -10,7 +10,7 @@ import { inspectIsolate } from "../support/children/isolate.js";
 import { runNode } from "../support/children/processes.js";
 import { startWorker } from "../support/children/workerd.js";
 import { filesOf } from "../support/files.js";
-import { smallSeed } from "../support/models/fixtures.js";
+import { seed, smallSeed } from "../support/models/fixtures.js";
 import { installPacked } from "../support/package/packed.js";
 import { runTestTool } from "../support/package/tools.js";
 import { serveFolder } from "../support/servers/folder.js";
@@ -115,11 +115,12 @@ byName.dispose();
     });
   });
 
-  test("in workerd, a Worker with the small model in its code stays within the memory limit of Workers", async (t) => {
-    const inspectorPort = await freePort();
-    const worker = await startWorker(project.folder, ({ ranklet, small }) => `
-import { Reranker } from "${ranklet}";
-import "${small}";
+  for (const [name, entry, model, expected] of [["small", "small", '"ranklet/small"', logits], ["default", "model", "", seed().logits]]) {
+    test(`in workerd, a Worker with the ${name} model in its code stays within the memory limit of Workers`, async (t) => {
+      const inspectorPort = await freePort();
+      const worker = await startWorker(project.folder, (entries) => `
+import { Reranker } from "${entries.ranklet}";
+import "${entries[entry]}";
 let reranker, memory;
 const { Instance } = WebAssembly;
 WebAssembly.Instance = function (...given) {
@@ -129,32 +130,33 @@ WebAssembly.Instance = function (...given) {
 };
 ${score}
 async function answer() {
-  reranker ??= await Reranker.load("ranklet/small");
+  reranker ??= await Reranker.load(${model});
   const many = Array.from({ length: 16 }, (_, at) => "a river and the sea ".repeat(12) + at);
   await reranker.rank("q", many);
   return { logits: await scored(reranker), bytes: memory.buffer.byteLength };
 }
 export default { fetch: async () => Response.json(await answer()) };
 `, { inspectorPort });
-    let isolate;
-    try {
-      isolate = await inspectIsolate(inspectorPort);
-      for (let request = 1; request <= 2; request++) {
-        const response = await fetch(worker.url, { signal: AbortSignal.timeout(30_000) });
-        assert.equal(response.status, 200, worker.errors());
-        const answer = await response.json();
-        assertClose(answer.logits, logits, tolerance, "logits");
-        assert.ok(answer.bytes > 5e6, `${answer.bytes} bytes of WebAssembly`);
-        const bytes = answer.bytes + (await isolate.memory());
-        t.diagnostic(`at most ${(bytes / 1e6).toFixed(1)} MB after request ${request}, ${(answer.bytes / 1e6).toFixed(1)} MB of them the engine's`);
-        assert.ok(bytes < maxIsolateBytes, `${bytes} bytes`);
+      let isolate;
+      try {
+        isolate = await inspectIsolate(inspectorPort);
+        for (let request = 1; request <= 2; request++) {
+          const response = await fetch(worker.url, { signal: AbortSignal.timeout(30_000) });
+          assert.equal(response.status, 200, worker.errors());
+          const answer = await response.json();
+          assertClose(answer.logits, expected, tolerance, "logits");
+          assert.ok(answer.bytes > 5e6, `${answer.bytes} bytes of WebAssembly`);
+          const bytes = answer.bytes + (await isolate.memory());
+          t.diagnostic(`at most ${(bytes / 1e6).toFixed(1)} MB after request ${request}, ${(answer.bytes / 1e6).toFixed(1)} MB of them the engine's`);
+          assert.ok(bytes < maxIsolateBytes, `${bytes} bytes`);
+        }
+        assert.equal(worker.errors(), "");
+      } finally {
+        isolate?.close();
+        await worker.stop();
       }
-      assert.equal(worker.errors(), "");
-    } finally {
-      isolate?.close();
-      await worker.stop();
-    }
-  });
+    });
+  }
 
   test("in workerd, load without the import says how to get the model", async () => {
     const worker = await startWorker(project.folder, ({ ranklet }) => `

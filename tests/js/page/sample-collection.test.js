@@ -45,12 +45,12 @@ describe("keyword search", () => {
     assert.equal(keywordIndex(Array(99).fill({ text: "the same" }))("same").length, 50);
   });
 
-  // The smallest gain of each model over keywords, and its smallest mean reciprocal rank.
-  for (const [name, model, { minGain, minRank }] of [["the default model", undefined, { minGain: 0.19, minRank: 0 }], ["the small model", "ranklet/small", { minGain: 0, minRank: 0.66 }]]) {
+  // The smallest mean reciprocal rank of each model.
+  for (const [name, model, minRank] of [["the default model", undefined, 0.77], ["the small model", "ranklet/small", 0.73]]) {
     test(`${name} ranks the right passages of the page's collection higher than keyword search`, async (t) => {
       const { keywords, ranklet } = await meanRanks(model);
       t.diagnostic(`mean reciprocal rank over ${queries.length} queries: keywords ${keywords.toFixed(2)}, Ranklet ${ranklet.toFixed(2)}`);
-      assert.ok(ranklet >= Math.max(keywords + minGain, minRank), `${keywords} by keywords, ${ranklet} by Ranklet`);
+      assert.ok(keywords < 0.5 && ranklet >= minRank, `${keywords} by keywords, ${ranklet} by Ranklet`);
     });
   }
 });
