@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ class RankletRanker:
         if token is not None and not isinstance(token, Secret):
             raise TypeError(f"token must be a haystack.utils.Secret or None, not {type(token).__name__}")
         cross_encoder_kwargs = cross_encoder_kwargs or {}
-        repeated = sorted({"model_name_or_path", "processor_kwargs", *_parameters} & set(cross_encoder_kwargs))
+        repeated = sorted({"model_name", "model_name_or_path", "processor_kwargs", "activation_fn", *_parameters} & set(cross_encoder_kwargs))
         if repeated:
             raise ValueError(f"cross_encoder_kwargs: these are parameters of RankletRanker: {', '.join(repeated)}")
         self.model = None if model is None else str(model)
@@ -198,8 +199,12 @@ def _serialized(value: Any) -> Any:
     """Returns a value that YAML can hold: secrets and devices as Haystack writes them, and torch's types by name."""
     if isinstance(value, (ComponentDevice, Secret)):
         return value.to_dict()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     if isinstance(value, dict):
         return {key: _serialized(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_serialized(item) for item in value]
     return str(value) if type(value).__module__ == "torch" else value
 
 
@@ -208,6 +213,10 @@ def _without_duplicates(documents: list[Document]) -> list[Document]:
     best: dict[str, Document] = {}
     for document in documents:
         known = best.get(document.id)
-        if known is None or (document.score or float("-inf")) > (known.score or float("-inf")):
+        if known is None or _score(document) > _score(known):
             best[document.id] = document
     return list(best.values())
+
+
+def _score(document: Document) -> float:
+    return float("-inf") if document.score is None else document.score

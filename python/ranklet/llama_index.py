@@ -27,9 +27,10 @@ dispatcher = get_dispatcher(__name__)
 class RankletRerank(BaseNodePostprocessor):
     """Keeps the `top_n` best nodes, with the model's scores, best first.
 
-    It takes the arguments of SentenceTransformerRerank, by name or position, and fires the same events. The defaults of
-    three differ: the model is that in this package, the device is the CPU, and pairs are cut at the model's own length;
-    `cross_encoder_kwargs={"max_length": 512}` cuts them where SentenceTransformerRerank does.
+    It takes the arguments of SentenceTransformerRerank in llama-index-postprocessor-sbert-rerank, by name or position,
+    and fires the same events. The class of that name in llama_index.core has `top_n` first: pass its arguments by name.
+    Three defaults differ: the model is that in this package, the device is the CPU, and pairs are cut at the model's
+    own length; `cross_encoder_kwargs={"max_length": 512}` cuts them where SentenceTransformerRerank does.
     """
 
     model: str = Field(default="", description="A folder or a Hub id; empty for the model in this package.")
@@ -52,6 +53,7 @@ class RankletRerank(BaseNodePostprocessor):
         top_n: int = 2,
         keep_retrieval_score: bool | None = False,
         cross_encoder_kwargs: dict[str, Any] | None = None,
+        trust_remote_code: bool = False,
     ) -> None:
         """Loads the model.
 
@@ -63,13 +65,17 @@ class RankletRerank(BaseNodePostprocessor):
             top_n: number of nodes to return.
             keep_retrieval_score: whether to keep the score before in the metadata, as `retrieval_score`.
             cross_encoder_kwargs: other options of `ranklet.CrossEncoder`, such as `threads` and `max_length`.
+            trust_remote_code: accepted, and without effect: no code of a checkpoint is run.
 
         Raises:
+            TypeError: the model is a number, as of a class whose first argument is `top_n`.
             ValueError: `cross_encoder_kwargs` has a device or a model; or options for loading are given with a loaded
                 model.
         """
+        if isinstance(model, int):
+            raise TypeError("RankletRerank: the first argument is the model; pass top_n by its name")
         cross_encoder_kwargs = cross_encoder_kwargs or {}
-        if not {"model", "model_name_or_path", "device"}.isdisjoint(cross_encoder_kwargs):
+        if not {"model", "model_name", "model_name_or_path", "device"}.isdisjoint(cross_encoder_kwargs):
             raise ValueError("cross_encoder_kwargs: model and device are parameters of RankletRerank")
         is_loaded = isinstance(model, CrossEncoder)
         if is_loaded and (device is not None or cache_folder or cross_encoder_kwargs):
@@ -84,7 +90,10 @@ class RankletRerank(BaseNodePostprocessor):
         )
         folder = {"cache_folder": self.cache_folder} if self.cache_folder else {}
         source = None if model == "" else model
-        self._model = model if is_loaded else CrossEncoder(source, device=device, **{**cross_encoder_kwargs, **folder})
+        options = {**cross_encoder_kwargs, **folder}
+        if trust_remote_code:
+            options["trust_remote_code"] = True
+        self._model = model if is_loaded else CrossEncoder(source, device=device, **options)
 
     @classmethod
     def class_name(cls) -> str:

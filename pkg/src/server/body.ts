@@ -7,15 +7,24 @@ export interface BodyLimits {
   readonly bodyTimeoutMs: number;
 }
 
+/** The escape of a surrogate, as `JSON.stringify` writes one that is alone. */
+const surrogateEscape = /\\ud[89a-f]/i;
+
+/** Replaces lone surrogates of a string, which clients in other languages cannot read in an answer. */
+function wellFormed(value: unknown): unknown {
+  return typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value;
+}
+
 /**
- * Reads a body that is a JSON object.
+ * Reads a body that is a JSON object. Half of an emoji in it becomes U+FFFD.
  * @throws HttpError 400 for other content and for a client that is too slow, 413 for more bytes than the limit
  */
 export async function readJsonObject(request: Request, limits: BodyLimits): Promise<Readonly<Record<string, unknown>>> {
   const bytes = await readBytes(request, limits);
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    value = surrogateEscape.test(text) ? JSON.parse(text, (_key, item: unknown) => wellFormed(item)) : JSON.parse(text);
   } catch (error) {
     throw new HttpError(400, bytes.length === 0 ? "the body is empty; send a JSON object" : "the body is not valid JSON in UTF-8", { cause: error });
   }

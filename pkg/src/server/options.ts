@@ -103,13 +103,26 @@ function keyList(value: unknown, name: string): readonly string[] {
   return keys;
 }
 
-/** Reads one origin or a list of origins, as browsers send them: in lowercase, without a slash at the end. */
+/** Reads one origin or a list of origins. */
 function originList(value: unknown, name: string): readonly string[] {
   return textList(value, name).map((text) => {
-    const origin = text.replace(/\/$/, "").toLowerCase();
-    if (origin === "*" || origin === "null" || /^[a-z][a-z0-9+.-]*:\/\/[^/?#@*\s]+$/.test(origin)) return origin;
+    const origin = originOf(text);
+    if (origin !== undefined) return origin;
     throw new RankletError("input", `${name} must have origins such as "https://example.com", without a path, or "*", not "${text}"`);
   });
+}
+
+/**
+ * Returns an origin as browsers send it: without a slash at the end, and for http and https in lowercase and without the default
+ * port. Returns `undefined` for a text that no browser sends.
+ */
+function originOf(text: string): string | undefined {
+  if (["*", "null", "file://"].includes(text)) return text;
+  const [, scheme, host] = /^([a-z][a-z0-9+.-]*):\/\/([a-z0-9._:[\]-]+)\/?$/i.exec(text) ?? [];
+  if (scheme === undefined || host === undefined) return undefined;
+  const defaultPort = { http: /:80$/, https: /:443$/ }[scheme.toLowerCase()];
+  if (defaultPort === undefined) return `${scheme.toLowerCase()}://${host}`;
+  return `${scheme}://${host}`.toLowerCase().replace(defaultPort, "");
 }
 
 /** Reads one string or a list of strings. */

@@ -156,7 +156,7 @@ class Fields {
   /** Refuses an instruction. The models that take one run in `ranklet serve` alone. */
   refuseInstruction(): void {
     const value = this.#get("instruction");
-    if (value === undefined) return;
+    if (value === undefined || value === "") return;
     if (typeof value !== "string") this.fail("instruction", "a string", value);
     this.refuse("this model takes no instruction: put it into the query");
   }

@@ -32,9 +32,13 @@ fn a_request_has_its_own_instruction_or_that_of_the_server() {
         let instructed = scores(&strict, path, without);
         assert_ne!(default, instructed, "{path}");
         assert_eq!(scores(&plain, path, be_strict), instructed, "{path}");
+        assert_eq!(scores(&strict, path, with(json!(""))), instructed, "{path}");
         let kind = with(json!("Be kind."));
         assert_eq!(scores(&strict, path, kind.clone()), scores(&plain, path, kind), "{path}");
     }
+    plain
+        .post("/v1/rerank", &body(json!({ "instruction": "x".repeat(16 * 1024 + 1) })))
+        .expect_error(413, "has 16385 bytes of instruction, and the server takes 16384");
     // Requests at the same time, each with its own.
     let alone =
         |at: usize| scores(&plain, "/v1/rerank", json!({ "instruction": format!("Take {}.", at % 3) }));

@@ -79,6 +79,7 @@ from ranklet import CrossEncoder
 from ranklet.llama_index import RankletRerank
 
 names = ["model", "device", "cache_folder", "top_n", "keep_retrieval_score", "cross_encoder_kwargs"]
+names += ["trust_remote_code"]
 assert list(inspect.signature(RankletRerank).parameters) == names
 rerank = RankletRerank(folder, "cpu", tempfile.mkdtemp(), 1, True, {"max_length": 12, "threads": 1})
 assert (rerank.top_n, rerank.keep_retrieval_score, rerank._model.max_length) == (1, True, 12)
@@ -202,7 +203,7 @@ assert copy.cross_encoder_kwargs == {"threads": 1}
 
 found = [Document(content=text, meta={"pages": 0}) for text in documents]
 result = loaded.run({"ranker": {"query": query, "documents": found}})["ranker"]["documents"]
-model = CrossEncoder(folder, max_length=20)
+model = CrossEncoder(folder, max_length=20, threads=1)
 assert copy._model.info == model.info
 expected = model.rank("a" + query + "b", ["c0; " + text + "d" for text in documents], 2, activation_fn=lambda x: x)
 assert [document.content for document in result] == [documents[hit["corpus_id"]] for hit in expected]
@@ -210,14 +211,18 @@ assert abs(result[0].score - expected[0]["score"]) < 1e-4
 for word in ("trust_remote_code", "attn_implementation", "openvino"):
     assert sum(word in message for message in Messages.seen) == 1, (word, Messages.seen)
 
+twice = [Document(id="same", content="the first", score=-1.0), Document(id="same", content="the second", score=0.0)]
+result = loaded.run({"ranker": {"query": query, "documents": twice}})["ranker"]["documents"]
+assert [document.content for document in result] == ["the second"]
+
 received = {}
 real = CrossEncoder.__init__
 CrossEncoder.__init__ = lambda self, model, **given: (received.update(given), real(self, model))[1]
 RankletRanker(token=Secret.from_token("hf_secret")).warm_up()
 assert received["token"] == "hf_secret"
-ranker = RankletRanker(device="auto", token=None, model_kwargs={"torch_dtype": "torch.float32"})
-ranker.warm_up()
-assert (received["device"], received["token"], ranker._model.dtype) == ("auto", None, "f32")
+kwargs = {"torch_dtype": "torch.float32"}
+RankletRanker(device="auto", token=None, model_kwargs=kwargs).warm_up()
+assert (received["device"], received["token"], received["model_kwargs"]) == ("auto", None, kwargs)
 CrossEncoder.__init__ = real
 assert RankletRanker(Path("/a/folder")).to_dict()["init_parameters"]["model"] == "/a/folder"
 

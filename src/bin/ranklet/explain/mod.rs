@@ -135,7 +135,7 @@ fn document(argument: &Path) -> Result<String> {
         |text: &str| text.contains(|char: char| char.is_whitespace() || is_written_without_spaces(char));
     match argument.to_str() {
         Some(text) if is_text(text) && !is_path => Ok(text.to_owned()),
-        Some(text) if text != "-" && !argument.exists() => {
+        Some(text) if text != "-" && matches!(argument.try_exists(), Ok(false)) => {
             let message = "there is no such file; to explain a text without spaces, or one that ends like the name of a \
                            file, send it to stdin and use --document -";
             Err(invalid(argument, message))

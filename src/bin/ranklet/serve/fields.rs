@@ -29,6 +29,8 @@ type Result<T> = std::result::Result<T, HttpError>;
 
 /// Each field is looked for in each document.
 const MAX_RANK_FIELDS: usize = 100;
+/// The instruction is a part of each pair.
+const MAX_INSTRUCTION_BYTES: usize = 16 * 1024;
 
 /// A request for a ranking.
 #[derive(Debug)]
@@ -247,10 +249,15 @@ impl Fields {
         text.ok_or_else(|| self.wrong(name, "a string", value.as_ref()))
     }
 
+    /// Takes an instruction. An empty one is the default of the server and the model.
     fn instruction(&mut self) -> Result<Option<Arc<str>>> {
         match self.take("instruction") {
             None => Ok(None),
-            Some(JsonValue::String(text)) => Ok(Some(text.into())),
+            Some(JsonValue::String(text)) if text.is_empty() => Ok(None),
+            Some(JsonValue::String(text)) => {
+                check_number(text.len(), MAX_INSTRUCTION_BYTES, "bytes of instruction")?;
+                Ok(Some(text.into()))
+            }
             other => Err(self.wrong("instruction", "a string", other.as_ref())),
         }
     }

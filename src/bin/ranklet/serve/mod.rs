@@ -10,6 +10,7 @@ mod documents;
 mod fields;
 mod http_error;
 mod metrics;
+mod origin;
 mod routes;
 mod scheduler;
 
@@ -42,7 +43,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "KEY", env = "RANKLET_API_KEY", hide_env_values = true, value_parser = key)]
     api_key: Vec<String>,
     /// An origin that web pages may call from, or *. May be given several times.
-    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin::origin)]
     cors: Vec<String>,
     /// Tokens that are scored before other requests take their turn.
     #[arg(long, value_name = "N", default_value = "4096")]
@@ -83,17 +84,6 @@ fn key(text: &str) -> Result<String, String> {
                 .to_owned())
         }
         _ => Ok(text.to_owned()),
-    }
-}
-
-/// Reads an origin as browsers send it: in lowercase, without a slash at the end.
-fn origin(text: &str) -> Result<String, String> {
-    let origin = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
-    let is_host = |host: &str| host.chars().all(|char| char.is_ascii_graphic() && !"/?#@*".contains(char));
-    match origin.split_once("://") {
-        Some((scheme, host)) if !scheme.is_empty() && !host.is_empty() && is_host(host) => Ok(origin),
-        None if matches!(text, "*" | "null") => Ok(origin),
-        _ => Err("must be an origin such as https://example.com, without a path, or *".to_owned()),
     }
 }
 

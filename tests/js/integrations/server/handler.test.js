@@ -106,10 +106,17 @@ describe("a ranking", () => {
     const nulls = Object.fromEntries(
       ["model", "top_n", "top_k", "return_documents", "rank_fields", "max_tokens_per_doc", "max_chunks_per_doc", "truncation", "raw_scores", "instruction", "user"].map((name) => [name, null]),
     );
-    const body = { query, documents, ...nulls, priority: 3, extra: { deep: [1] }, rank_fields: [] };
+    const body = { query, documents, ...nulls, instruction: "", priority: 3, extra: { deep: [1] }, rank_fields: [] };
     assert.deepEqual((await (await post("/v1/rerank", body)).json()).results, plain);
     const echo = await (await post("/v1/rerank", { query, documents, texts: null, top_k: null, return_documents: true })).json();
     assert.deepEqual(echo.results[0].document, { text: documents[best] });
+  });
+
+  test("half an emoji in a request is the replacement character in the answer", async () => {
+    const half = '{"query":"q","documents":["half \\ud83d emoji", "whole \\ud83d\\ude00"],"return_documents":true}';
+    const response = await client(reranker).get("/v1/rerank", { method: "POST", body: half });
+    const texts = (await response.json()).results.map(({ document }) => document.text);
+    assert.deepEqual(texts.sort(), ["half \ufffd emoji", "whole \u{1f600}"]);
   });
 
   test("top_n and top_k limit the results, 0 does not, and more than there are is all", async () => {

@@ -47,7 +47,8 @@ impl Job {
     pub(super) fn estimated_tokens(&self, pair: usize, max_length: usize) -> usize {
         const BYTES_PER_TOKEN: usize = 4;
         let (query, document) = &self.work.pairs[pair];
-        let tokens = (query.len() + document.len()) / BYTES_PER_TOKEN + 1;
+        let instruction = self.work.instruction.as_deref().map_or(0, str::len);
+        let tokens = (instruction + query.len() + document.len()) / BYTES_PER_TOKEN + 1;
         match self.work.options.long_documents {
             LongDocuments::Truncate => tokens.min(max_length),
             _ => tokens,

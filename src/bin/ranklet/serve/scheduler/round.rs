@@ -168,6 +168,14 @@ mod tests {
     }
 
     #[test]
+    fn an_instruction_counts_for_each_pair() {
+        let (mut long, _receiver) = job(2, 4);
+        long.work.instruction = Some("x".repeat(400).into());
+        let round = Round::take(&mut VecDeque::from([long]), 100, 512).expect("has a job");
+        assert_eq!(round.counts, [1]);
+    }
+
+    #[test]
     fn requests_whose_client_has_gone_are_dropped() {
         let (gone, receiver) = job(3, 4);
         drop(receiver);
