@@ -69,8 +69,8 @@ describe("explanations on the demo page", () => {
     await open();
     await whenReady(page);
     await rank(page, whiskers);
-    // A result whose best sentence is not its first.
-    let place = 0, row, sentence, text;
+    // A closed result whose best sentence is not its first. The first result is open.
+    let place = 1, row, sentence, text;
     do {
       row = rows(page).nth(place++);
       await row.locator("mark").waitFor();
