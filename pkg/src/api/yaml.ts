@@ -1,6 +1,7 @@
 // YAML as PyYAML's `safe_dump(value, sort_keys=False, allow_unicode=True, width=inf)` writes it: block style, plain texts where
 // they read back as the same text, else in single quotes, else in double quotes. The rules are those of PyYAML 6.0.3
 // (resolver.py, representer.py and emitter.py).
+import { wellFormed } from "../util/well-formed.js";
 import type { Value } from "./values.js";
 
 /** Texts that a YAML 1.1 parser would read as another type if they had no quotes. */
@@ -20,8 +21,6 @@ const lineBreak = /[\n\x85\u2028\u2029]/;
 const special = /[^\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]|[\ufeff\u{10ffff}]/u;
 /** Characters that are escaped in double quotes. */
 const escaped = /["\\\ufeff\u2028\u2029]|[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]/gu;
-/** Lone surrogates, which every reader sees as U+FFFD. */
-const loneSurrogates = /\p{Surrogate}/gu;
 const shortEscapes: Readonly<Record<string, string>> = {
   "\0": "0", "\x07": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r", "\x1b": "e", '"': '"', "\\": "\\", "\x85": "N", "\xa0": "_", "\u2028": "L", "\u2029": "P",
 };
@@ -78,7 +77,7 @@ function isSimpleKey(key: string): boolean {
 function scalarText(value: Value, indent: number): string {
   if (typeof value === "number") return numberText(value);
   if (typeof value !== "string") return String(value);
-  const text = value.replace(loneSurrogates, "\ufffd");
+  const text = wellFormed(value);
   const needsDoubleQuotes = special.test(text) || / [\n\x85\u2028\u2029]|[\n\x85\u2028\u2029] /.test(text);
   if (needsDoubleQuotes) return `"${text.replace(escaped, escape)}"`;
   const isPlain = !lineBreak.test(text) && !/^ | $/.test(text) && !indicators.test(text) && !otherTypes.some((type) => type.test(text));

@@ -1,4 +1,5 @@
 import { isObject, kindOf } from "../util/check.js";
+import { wellFormed } from "../util/well-formed.js";
 import { HttpError } from "./http-error.js";
 
 /** Limits on reading a body. */
@@ -7,13 +8,8 @@ export interface BodyLimits {
   readonly bodyTimeoutMs: number;
 }
 
-/** The escape of a surrogate, as `JSON.stringify` writes one that is alone. */
+/** The escape of a surrogate. `JSON.stringify` writes one that is alone, and clients in other languages cannot read it in an answer. */
 const surrogateEscape = /\\ud[89a-f]/i;
-
-/** Replaces lone surrogates of a string, which clients in other languages cannot read in an answer. */
-function wellFormed(value: unknown): unknown {
-  return typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value;
-}
 
 /**
  * Reads a body that is a JSON object. Half of an emoji in it becomes U+FFFD.
@@ -24,7 +20,7 @@ export async function readJsonObject(request: Request, limits: BodyLimits): Prom
   let value: unknown;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    value = surrogateEscape.test(text) ? JSON.parse(text, (_key, item: unknown) => wellFormed(item)) : JSON.parse(text);
+    value = surrogateEscape.test(text) ? JSON.parse(text, (_key, item: unknown) => (typeof item === "string" ? wellFormed(item) : item)) : JSON.parse(text);
   } catch (error) {
     throw new HttpError(400, bytes.length === 0 ? "the body is empty; send a JSON object" : "the body is not valid JSON in UTF-8", { cause: error });
   }
