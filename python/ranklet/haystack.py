@@ -40,6 +40,8 @@ _parameters = (
     "batch_size",
     "cross_encoder_kwargs",
 )
+# Options of CrossEncoder that have another name here: the model, `tokenizer_kwargs`, and `scale_score`.
+_set_by_parameters = {"model_name", "model_name_or_path", "processor_kwargs", "activation_fn"}
 
 
 @component
@@ -90,9 +92,11 @@ class RankletRanker:
         if token is not None and not isinstance(token, Secret):
             raise TypeError(f"token must be a haystack.utils.Secret or None, not {type(token).__name__}")
         cross_encoder_kwargs = cross_encoder_kwargs or {}
-        repeated = sorted({"model_name", "model_name_or_path", "processor_kwargs", "activation_fn", *_parameters} & set(cross_encoder_kwargs))
+        repeated = sorted((_set_by_parameters | set(_parameters)) & set(cross_encoder_kwargs))
         if repeated:
-            raise ValueError(f"cross_encoder_kwargs: these are parameters of RankletRanker: {', '.join(repeated)}")
+            raise ValueError(
+                f"cross_encoder_kwargs: parameters of RankletRanker set these: {', '.join(repeated)}"
+            )
         self.model = None if model is None else str(model)
         self.device = device
         self.token = token

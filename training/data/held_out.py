@@ -4,6 +4,7 @@ General knowledge is limited, so other authors write about the same facts: such 
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from data.sources import Collection
@@ -37,6 +38,5 @@ def without_near(collection, passages, queries, held_out, near=NEAR):
     for query in collection.queries:
         negatives = [name for name in query.negatives if name in kept.passages]
         if negatives and all(answer in kept.passages for answer in query.answers):
-            query.negatives = negatives
-            kept.queries.append(query)
+            kept.queries.append(replace(query, negatives=negatives))
     return kept
