@@ -6,11 +6,11 @@ use serde::de::DeserializeOwned;
 
 const REPLACEMENT: &[u8; 6] = br"\ufffd";
 
-/// Parses JSON. An escape of a lone surrogate, as `JSON.stringify` and Python's `json.dumps` write it for a text that was cut
-/// inside an emoji, is U+FFFD, as `TextEncoder` has it. serde_json refuses such escapes.
+/// Parses JSON. The escape of a lone surrogate becomes U+FFFD, as in `TextEncoder`; serde_json rejects it. `JSON.stringify`
+/// and Python's `json.dumps` write such escapes for a text that was cut inside an emoji.
 ///
 /// # Errors
-/// Those of serde_json.
+/// The errors of serde_json.
 pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(&replace_lone_surrogates(json))
 }

@@ -16,7 +16,7 @@ BESIDE_NEGATIVES = 12
 # Strata of the candidates by target, the best 4, the next 16 and the rest: first, end, and number of documents in a list.
 STRATA = ((0, 4, 2), (4, 20, 3), (20, None, 3))
 LIST_SIZE = sum(count for *_, count in STRATA)
-# Labeled negatives in a list, for a query that has any. The list has an answer too; other candidates fill it.
+# Min number of labeled negatives in a list. The list also has one answer; other candidates fill it.
 NEGATIVES = 4
 
 

@@ -80,8 +80,8 @@ export interface ScoreRequest {
 }
 
 /**
- * Reads a request for scores as vLLM has it, with `text_1` and `text_2`, `data_1` and `data_2`, or `queries` and `documents` or
- * `items`, or with `query`.
+ * Reads a request for scores. Its queries are in `text_1`, `data_1`, `queries` or `query`, its documents in `text_2`, `data_2`,
+ * `documents` or `items`, as in vLLM. It has one query, or as many queries as documents.
  * @throws HttpError 400 for a field with a wrong value and for an instruction, 413 for too many pairs
  */
 export function readScoreRequest(body: Body, limits: Pick<Settings, "maxDocuments">): ScoreRequest {

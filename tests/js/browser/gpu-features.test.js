@@ -93,7 +93,7 @@ function rejectFeatures() {
 
 /**
  * Runs in the page: loads a model and scores pairs.
- * @param kernels the kernels to find in the cache, in place of those that an earlier page chose
+ * @param kernels the kernels to put into the cache, instead of those that an earlier page chose
  */
 async function score({ options, pairs, kernels }) {
   if (kernels !== undefined) {

@@ -144,7 +144,7 @@ fn document(argument: &Path) -> Result<String> {
     }
 }
 
-/// Whether a character belongs to a script without spaces between words: Thai, Lao, Myanmar, Khmer, Chinese or Japanese.
+/// Returns whether a character belongs to a script that puts no spaces between words: Thai, Lao, Myanmar, Khmer, Chinese or Japanese.
 fn is_written_without_spaces(char: char) -> bool {
     matches!(char, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3000}'..='\u{9fff}')
 }

@@ -116,8 +116,8 @@ pub(super) struct ScoreRequest {
 }
 
 impl ScoreRequest {
-    /// Reads a request as vLLM has it, with `text_1` and `text_2`, `data_1` and `data_2`, or `queries` and `documents` or
-    /// `items`, or with `query`: one query and several documents, or as many queries as documents.
+    /// Reads a request for scores. Its queries are in `text_1`, `data_1`, `queries` or `query`, its documents in `text_2`,
+    /// `data_2`, `documents` or `items`, as in vLLM. It has one query, or as many queries as documents.
     ///
     /// # Errors
     /// 400 for a field with a wrong value, 413 for too many pairs.

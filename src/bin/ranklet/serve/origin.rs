@@ -28,7 +28,7 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|char| char.is_ascii_alphanumeric() || "+.-".contains(char))
 }
 
-/// Whether a text may be a host with a port. A host that is not ASCII is sent in Punycode.
+/// Returns whether a text can be a host with a port. Browsers send a host that is not ASCII in Punycode.
 fn is_host(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || "-._[]:".contains(char))
 }

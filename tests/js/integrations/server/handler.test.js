@@ -134,7 +134,7 @@ describe("a ranking", () => {
     const cut = await tokens({}, { max_tokens_per_doc: 10 });
     assert.ok(cut < all - 80, `${cut} and ${all}`);
     assert.equal(await tokens({ maxTokensPerDocument: 10 }, { max_tokens_per_doc: 4096 }), cut);
-    // 0 is no limit, as vLLM has it.
+    // 0 means no limit, as in vLLM.
     assert.equal(await tokens({}, { max_tokens_per_doc: 0 }), all);
     assert.equal(await tokens({ maxTokensPerDocument: 10 }, { max_tokens_per_doc: 0 }), cut);
   });
