@@ -50,7 +50,9 @@ const python = hasPeers || options.parts.includes("large") ? preparePython(optio
 // The sections "families", "layers" and "versions" prepare their own models.
 const ownModels = ["families", "layers", "versions"];
 const commonModels = options.only.some((section) => !ownModels.includes(section)) ? config.shapes.slice(0, 1) : [];
-const modelNames = options.only.some((section) => section === "shapes" || (section === "gpu" && options.hardware)) ? config.shapes : commonModels;
+const modelNames = options.only.some((section) => section === "shapes" || (section === "gpu" && options.hardware))
+  ? config.shapes
+  : commonModels;
 const models = modelNames.map((name) => prepareModel(name, python, options.checkpoint));
 const workloads = new WorkloadGenerator(options.w100);
 const site = await startSite();

@@ -54,7 +54,8 @@ export function readOptions(args) {
   const maxDocuments = wholeNumber("max-documents", values["max-documents"]);
   if (!isPattern(values.engines ?? "")) throw new Error(`--engines takes a regular expression, not ${values.engines}`);
   if (values.publish && values.quick) throw new Error("--publish cannot be used with --quick: the figures of a quick run mean nothing");
-  if (values.publish && values.engines !== undefined) throw new Error("--publish cannot be used with --engines: a section needs all its engines");
+  if (values.publish && values.engines !== undefined)
+    throw new Error("--publish cannot be used with --engines: a section needs all its engines");
   return { ...values, only: isComparison ? ["versions"] : only, parts: isComparison ? only : [], repetitions, maxDocuments };
 }
 
@@ -77,18 +78,34 @@ function wholeNumber(name, text) {
  */
 export function benchConfig({ quick, hardware, repetitions, shapes, engines: pattern = "", maxDocuments = Infinity }) {
   const fullConfig = {
-    speed: [[10, 5], [100, 3], [1000, 1]],
+    speed: [
+      [10, 5],
+      [100, 3],
+      [1000, 1],
+    ],
     noVnni: [100, 3],
     shapes: ["minilm-l6", "minilm-l12", "bert-base", "bert-large"],
     shape: [100, 2],
     loads: 5,
     memory: 100,
-    flat: [[10, 15], [100, 7], [1000, 3], [10_000, 1]],
+    flat: [
+      [10, 15],
+      [100, 7],
+      [1000, 3],
+      [10_000, 1],
+    ],
     versions: { documents: 100, typed: [50, 60], repetitions: 9, loads: 9 },
     gpu: hardware ? { pages: [100, 7], native: [100, 7] } : { pages: [4, 3], native: [4, 2] },
     families: [
-      "ettin-17m", "ettin-32m", "ettin-68m", "ettin-150m", "ms-marco-electra-base", "mmarco-minilm-l12", "mxbai-rerank-base",
-      "bge-reranker-base", "bge-reranker-large",
+      "ettin-17m",
+      "ettin-32m",
+      "ettin-68m",
+      "ettin-150m",
+      "ms-marco-electra-base",
+      "mmarco-minilm-l12",
+      "mxbai-rerank-base",
+      "bge-reranker-base",
+      "bge-reranker-large",
     ],
     family: 20,
     layers: [100, 5],
@@ -97,13 +114,19 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     serve: { connections: 64, documents: 10, requests: 256, steadySeconds: 60, turns: 3, turnSeconds: 20 },
   };
   const quickConfig = {
-    speed: [[3, 2], [6, 2]],
+    speed: [
+      [3, 2],
+      [6, 2],
+    ],
     noVnni: [6, 2],
     shapes: ["minilm-l6", "minilm-l12"],
     shape: [4, 2],
     loads: 2,
     memory: 6,
-    flat: [[4, 2], [16, 2]],
+    flat: [
+      [4, 2],
+      [16, 2],
+    ],
     versions: { documents: 6, typed: [4, 60], repetitions: 2, loads: 2 },
     gpu: { pages: [2, 1], native: [2, 1] },
     families: ["ettin-17m"],
@@ -115,7 +138,10 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
   };
   const engines = new RegExp(pattern);
   const isWithinMax = ([documents]) => documents <= maxDocuments;
-  const base = { ...(quick ? quickConfig : fullConfig), ...(shapes === undefined ? {} : { families: shapes.split(","), layerShapes: shapes.split(",") }) };
+  const base = {
+    ...(quick ? quickConfig : fullConfig),
+    ...(shapes === undefined ? {} : { families: shapes.split(","), layerShapes: shapes.split(",") }),
+  };
   const chosen = { ...base, engines, hardware, speed: base.speed.filter(isWithinMax), flat: base.flat.filter(isWithinMax) };
   if (repetitions === undefined) return chosen;
   const withRepetitions = ([documents]) => [documents, repetitions];

@@ -52,7 +52,11 @@ const bundle = (source, name, options) =>
 await bundle("worker/browser.js", "worker.js", { format: "iife" });
 await bundle("shared/tabs/program.js", "shared-worker.js", { format: "iife" });
 await bundle("worker/node.js", "worker.mjs", { format: "esm", platform: "node" });
-await bundleEntries(["index", "default-model", "small-model"].flatMap((name) => ["", ".node", ".workerd"].map((platform) => `${name}${platform}.js`)).concat("index.edge.js"));
+await bundleEntries(
+  ["index", "default-model", "small-model"]
+    .flatMap((name) => ["", ".node", ".workerd"].map((platform) => `${name}${platform}.js`))
+    .concat("index.edge.js"),
+);
 
 /**
  * Replaces entries by a few files with all that they import, because about 150 small modules take longer to load: in Node 45 ms

@@ -23,7 +23,8 @@ const [importSection, exportSection] = [2, 7];
 /** The body of the glue's function that requests a GPU device. */
 const deviceRequest = "const ret = getObject(arg0).requestDevice(getObject(arg1));";
 /** What initSync does with a parameter that may be an object or a module. Ranklet passes an object. */
-const eitherParameter = / +if \(module !== undefined\) \{\n.*\n +\(\{module\} = module\)\n +\} else \{\n.*deprecated parameters.*\n +\}\n +\}/;
+const eitherParameter =
+  / +if \(module !== undefined\) \{\n.*\n +\(\{module\} = module\)\n +\} else \{\n.*deprecated parameters.*\n +\}\n +\}/;
 /** The function that writes any value for `{:?}`. */
 const debugString = /(?<=^function debugString\(val\) \{\n)[^]*?(?=^\}$)/m;
 const shortDebugString = `    // An object without a prototype has no text.
@@ -54,7 +55,8 @@ for (const folder of process.argv.slice(2)) {
  * @throws if wasm-bindgen writes the request in another way
  */
 function withSubgroups(source) {
-  if (source.includes(".requestDevice(") && !source.includes(deviceRequest)) throw new Error("wasm-bindgen requests a GPU device in another way: change pkg/glue.mjs");
+  if (source.includes(".requestDevice(") && !source.includes(deviceRequest))
+    throw new Error("wasm-bindgen requests a GPU device in another way: change pkg/glue.mjs");
   const addition = `if (getObject(arg0).features.has("subgroups")) getObject(arg1).requiredFeatures.push("subgroups");`;
   return source.replace(deviceRequest, `${addition}\n            ${deviceRequest}`);
 }

@@ -109,9 +109,16 @@ export async function processorFeatures(flag = "") {
       child.once("exit", () => found(""));
       setTimeout(found, 20_000, "").unref();
     });
-    return Object.fromEntries(line.trim().split(/\s+/).filter(Boolean).map((feature) => feature.split("=")).map(([name, on]) => [name, on === "1"]));
+    return Object.fromEntries(
+      line
+        .trim()
+        .split(/\s+/)
+        .filter(Boolean)
+        .map((feature) => feature.split("="))
+        .map(([name, on]) => [name, on === "1"]),
+    );
   } finally {
-    const ended = new Promise((resolve) => child.exitCode === null ? child.once("exit", resolve) : resolve());
+    const ended = new Promise((resolve) => (child.exitCode === null ? child.once("exit", resolve) : resolve()));
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch {

@@ -20,7 +20,7 @@ const onnxFile = { q8: "onnx/model_quantized.onnx", f32: "onnx/model.onnx" };
  * builds of Ranklet, as in sections/versions.mjs.
  */
 export function rankletPage({ browser, site, model, dtype, threads, build, version, device = "cpu", watch = false }) {
-  const variant = device === "webgpu" ? device : ([version?.name, build].filter(Boolean).join("-") || undefined);
+  const variant = device === "webgpu" ? device : [version?.name, build].filter(Boolean).join("-") || undefined;
   const label = `Ranklet${variant === undefined ? "" : device === "webgpu" ? ", WebGPU" : `, ${variant} build`}`;
   return {
     ...registered({ label, where: "Chromium", peer: variant === undefined ? "ranklet" : `ranklet-${variant}`, dtype, threads }),
@@ -35,7 +35,11 @@ export function rankletPage({ browser, site, model, dtype, threads, build, versi
         watch,
         warmUp: warmUpWorkload,
       });
-      const file = site.answers.slice(before).find(({ path }) => path.endsWith(".wasm"))?.path.split("/").at(-1);
+      const file = site.answers
+        .slice(before)
+        .find(({ path }) => path.endsWith(".wasm"))
+        ?.path.split("/")
+        .at(-1);
       return { ...page, loaded: { ...loaded, backend: { ...loaded.backend, file } } };
     },
   };
@@ -43,11 +47,25 @@ export function rankletPage({ browser, site, model, dtype, threads, build, versi
 
 /** Ranklet in Chromium, with some layers of the model in each worker. `last` is the answer of the last call. */
 export function layersPage({ browser, site, model, dtype, workers }) {
-  const engine = registered({ label: workers === 1 ? "Ranklet, one worker" : "Ranklet, layers over workers", where: "Chromium", peer: "ranklet-layers", dtype, threads: workers });
+  const engine = registered({
+    label: workers === 1 ? "Ranklet, one worker" : "Ranklet, layers over workers",
+    where: "Chromium",
+    peer: "ranklet-layers",
+    dtype,
+    threads: workers,
+  });
   const open = async () => {
     const page = await browser.open("layers");
     const split = workers === 1 ? "copies" : "layers";
-    const loaded = await page.load({ library: "/ranklet/index.js", model: `bench/${model.name}`, baseUrl: `${site.url}models`, dtype, workers, split, warmUp: warmUpWorkload });
+    const loaded = await page.load({
+      library: "/ranklet/index.js",
+      model: `bench/${model.name}`,
+      baseUrl: `${site.url}models`,
+      dtype,
+      workers,
+      split,
+      warmUp: warmUpWorkload,
+    });
     // Its tokens are those of another tokenizer than the workload's.
     const score = async (workload) => {
       const { tokens: _, ...answer } = await page.score(workload);

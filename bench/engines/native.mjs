@@ -38,7 +38,11 @@ export function startPythonPackage({ python, name, folder, dtype, threads, batch
  * @returns {Promise<{ ms: number, processor_ms: number }>} the time from the import to the first score, and the process's processor time
  */
 export async function loadInNode(dist, workload) {
-  const { stdout } = await promisify(execFile)(process.execPath, [inRepository("bench/engines/node-load.mjs"), dist, JSON.stringify(workload)]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    inRepository("bench/engines/node-load.mjs"),
+    dist,
+    JSON.stringify(workload),
+  ]);
   return JSON.parse(stdout);
 }
 

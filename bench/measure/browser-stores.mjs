@@ -19,7 +19,9 @@ const storages = {
   "Cache API, one entry": {
     write: async (MB, size) => {
       let count = 0;
-      const stream = new ReadableStream({ pull: (stream) => (count++ < size ? stream.enqueue(new Uint8Array(MB).fill(7)) : stream.close()) });
+      const stream = new ReadableStream({
+        pull: (stream) => (count++ < size ? stream.enqueue(new Uint8Array(MB).fill(7)) : stream.close()),
+      });
       await (await caches.open("x")).put("/f", new Response(stream));
     },
     open: async () => (await (await caches.open("x")).match("/f")).blob(),

@@ -21,9 +21,21 @@ try {
   const page = await openReranker(browser, site.url);
   const { words, rounds } = await explanationTimes(page, Number(count));
   console.log(`${words} words, medians and quartiles of ${rounds.length} rounds`);
-  print("first contribution, ms", rounds.map(({ firstMs }) => firstMs), 0);
-  print("explanation, ms", rounds.map(({ explainMs }) => explainMs), 0);
-  print("explanation over ranking", rounds.map(({ explainMs, rankMs }) => explainMs / rankMs), 3);
+  print(
+    "first contribution, ms",
+    rounds.map(({ firstMs }) => firstMs),
+    0,
+  );
+  print(
+    "explanation, ms",
+    rounds.map(({ explainMs }) => explainMs),
+    0,
+  );
+  print(
+    "explanation over ranking",
+    rounds.map(({ explainMs, rankMs }) => explainMs / rankMs),
+    3,
+  );
   console.log(`pairs scored after each micro-batch: ${rounds[0].steps.join(" ")}`);
 } finally {
   await browser.close();

@@ -15,9 +15,19 @@ import { chromiumExecutable, quietFlags } from "../../tests/js/support/browsers/
 import { median } from "./statistics.mjs";
 
 const question = "How can cats tell whether they fit through a hole?";
-const types = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml", ".wasm": "application/wasm" };
+const types = {
+  ".html": "text/html",
+  ".css": "text/css",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+};
 
-const { values, positionals: folders } = parseArgs({ allowPositionals: true, options: { mbit: { type: "string" }, repetitions: { type: "string", default: "5" } } });
+const { values, positionals: folders } = parseArgs({
+  allowPositionals: true,
+  options: { mbit: { type: "string" }, repetitions: { type: "string", default: "5" } },
+});
 if (folders.length === 0) {
   console.error("usage: node bench/measure/first-result.mjs [--mbit N] [--repetitions N] FOLDER...");
   process.exit(2);

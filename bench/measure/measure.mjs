@@ -58,7 +58,11 @@ export async function interleave(opened, { documents, repetitions, nextWorkload 
     }
     console.error(`  ${documents} documents, ${repetition + 1} of ${repetitions}`);
   }
-  return { documents, tokens, engines: [...times].map(([{ engine, runner }, ms]) => ({ id: engine.id, ms, backend: runner.loaded.backend })) };
+  return {
+    documents,
+    tokens,
+    engines: [...times].map(([{ engine, runner }, ms]) => ({ id: engine.id, ms, backend: runner.loaded.backend })),
+  };
 }
 
 /** Runs one step of an engine. An error becomes a note { id, error, unsupported }, and the result is undefined. */
@@ -76,7 +80,8 @@ export async function attempt(engine, notes, step) {
 /** Throws unless every document has a score and the engine's token count, if it has one, is that of the workload. */
 function checkAnswer(workload, scores, tokens) {
   if (scores.length !== workload.documents.length || !scores.every(Number.isFinite)) throw new Error("not every document has a score");
-  if (tokens !== undefined && tokens !== workload.tokens) throw new Error(`the engine counted ${tokens} tokens, and the workload has ${workload.tokens}`);
+  if (tokens !== undefined && tokens !== workload.tokens)
+    throw new Error(`the engine counted ${tokens} tokens, and the workload has ${workload.tokens}`);
 }
 
 function withTimeout(promise) {

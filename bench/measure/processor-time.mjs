@@ -36,7 +36,9 @@ function parentOf(id) {
 
 function numbersIn(folder) {
   try {
-    return readdirSync(folder).filter((name) => /^\d+$/.test(name)).map(Number);
+    return readdirSync(folder)
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
   } catch {
     return []; // The process has ended, or the system has no such folder.
   }

@@ -9,7 +9,16 @@ import { inRepository } from "../paths.mjs";
  * Quantiles of the tokens per pair, as in passages that a first stage finds: [share of shorter pairs, tokens]. A hundred
  * pairs have 10,252 tokens, 31 to 226 each.
  */
-const lengthQuantiles = [[0, 31], [0.1, 56], [0.25, 74], [0.5, 90], [0.75, 131], [0.9, 161], [0.97, 181], [1, 226]];
+const lengthQuantiles = [
+  [0, 31],
+  [0.1, 56],
+  [0.25, 74],
+  [0.5, 90],
+  [0.75, 131],
+  [0.9, 161],
+  [0.97, 181],
+  [1, 226],
+];
 
 /** Words of one token each, which fill a passage up to its exact length. */
 const fillerWords = ["and", "the", "of", "then", "also", "with"];
@@ -32,7 +41,9 @@ export class WorkloadGenerator {
     this.#count = counter();
     const { queries, documents, source } = file === undefined ? bundledTexts() : textsFrom(file);
     this.#queries = queries;
-    this.#sentences = documents.flatMap((text) => text.split(/(?<=[.!?])\s+/)).map((text) => text.split(/\s+/).filter((word) => word !== ""));
+    this.#sentences = documents
+      .flatMap((text) => text.split(/(?<=[.!?])\s+/))
+      .map((text) => text.split(/\s+/).filter((word) => word !== ""));
     this.source = source;
   }
 
@@ -102,7 +113,10 @@ export class WorkloadGenerator {
 
 function bundledTexts() {
   const name = "src/quantize/calibration.txt";
-  const pairs = readFileSync(inRepository(name), "utf8").trim().split("\n").map((line) => line.split("\t"));
+  const pairs = readFileSync(inRepository(name), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.split("\t"));
   return { queries: pairs.map(([query]) => query), documents: pairs.map(([, document]) => document), source: `sentences of ${name}` };
 }
 
@@ -123,7 +137,10 @@ function counter() {
 }
 
 function lengthAt(share) {
-  const upper = Math.max(1, lengthQuantiles.findIndex(([upperShare]) => share <= upperShare));
+  const upper = Math.max(
+    1,
+    lengthQuantiles.findIndex(([upperShare]) => share <= upperShare),
+  );
   const [[from, shorter], [to, longer]] = [lengthQuantiles[upper - 1], lengthQuantiles[upper]];
   return Math.floor(shorter + ((longer - shorter) * (share - from)) / (to - from) + 0.5);
 }

@@ -68,7 +68,10 @@ export function prepareDefault() {
  */
 export function prepareFamily(name, python, xlmr) {
   const [folder, script] = [inOutput(`models/bench/${name}`), inRepository("bench/models/shapes.py")];
-  const recipe = createHash("sha256").update(JSON.stringify([name, xlmr ?? null])).update(readFileSync(script)).digest("hex");
+  const recipe = createHash("sha256")
+    .update(JSON.stringify([name, xlmr ?? null]))
+    .update(readFileSync(script))
+    .digest("hex");
   const recipePath = `${folder}/recipe`;
   if (!existsSync(recipePath) || readFileSync(recipePath, "utf8") !== recipe) {
     console.error(`making ${name}; later runs use it again`);
@@ -84,7 +87,9 @@ function makeModel({ name, f32Folder, q8Folder, source, checkpoint, python }) {
   if (checkpoint !== undefined && name === "minilm-l6") {
     cpSync(checkpoint, f32Folder, { recursive: true, dereference: true });
     execFileSync("chmod", ["-R", "u+w", f32Folder]);
-    execFileSync(program, ["quantize", "--model", f32Folder, "--dtype", "q8", "--out", q8Folder], { stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync(program, ["quantize", "--model", f32Folder, "--dtype", "q8", "--out", q8Folder], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
   } else {
     if (source !== undefined) cpSync(source, q8Folder, { recursive: true });
     else {
@@ -100,7 +105,8 @@ function makeModel({ name, f32Folder, q8Folder, source, checkpoint, python }) {
 function fingerprint(name, source) {
   const hash = createHash("sha256");
   hash.update(JSON.stringify([name, source ?? null, shapes[name]]));
-  for (const file of ["bench/models/checkpoints.py", "bench/requirements.txt", "models/default/model.safetensors"]) hash.update(readFileSync(inRepository(file)));
+  for (const file of ["bench/models/checkpoints.py", "bench/requirements.txt", "models/default/model.safetensors"])
+    hash.update(readFileSync(inRepository(file)));
   if (source !== undefined) hash.update(readFileSync(`${source}/model.safetensors`));
   return hash.digest("hex");
 }
@@ -117,7 +123,14 @@ const modules = { serve: ["fastapi", "uvicorn", "sentence_transformers"], python
 export function preparePython(sections) {
   const named = process.env.RANKLET_BENCH_PYTHON ?? process.env.RANKLET_PYTHON;
   if (named !== undefined) {
-    const needed = ["onnxruntime", "onnxslim", "tokenizers", "torch", "transformers", ...sections.flatMap((section) => modules[section] ?? [])];
+    const needed = [
+      "onnxruntime",
+      "onnxslim",
+      "tokenizers",
+      "torch",
+      "transformers",
+      ...sections.flatMap((section) => modules[section] ?? []),
+    ];
     const script = "import importlib.util as u, sys; print(*(n for n in sys.argv[1:] if u.find_spec(n) is None))";
     const missing = execFileSync(named, ["-c", script, ...needed], { encoding: "utf8" }).trim();
     if (missing !== "") throw new Error(`${named} has no ${missing.split(" ").join(", ")}; bench/requirements.txt lists what is needed`);
@@ -143,6 +156,12 @@ function runPython(python, args) {
   try {
     execFileSync(python, args, { stdio: ["ignore", "ignore", "pipe"], maxBuffer: 1 << 26 });
   } catch (error) {
-    throw new Error(`${args.slice(0, 2).join(" ")}: ${String(error.stderr ?? error.message).trim().split("\n").slice(-5).join("\n")}`);
+    throw new Error(
+      `${args.slice(0, 2).join(" ")}: ${String(error.stderr ?? error.message)
+        .trim()
+        .split("\n")
+        .slice(-5)
+        .join("\n")}`,
+    );
   }
 }

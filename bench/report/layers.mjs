@@ -4,7 +4,11 @@ import { megabytes, table, timeText } from "./tables.mjs";
 
 /** Returns the tables of the section. */
 export function layers({ layers: measured }) {
-  return measured.map(({ model, documents, engines, loads, schedule }) => [`${model}, ${documents} documents`, workers(engines, loads), prediction(schedule)].filter(Boolean).join("\n\n")).join("\n\n");
+  return measured
+    .map(({ model, documents, engines, loads, schedule }) =>
+      [`${model}, ${documents} documents`, workers(engines, loads), prediction(schedule)].filter(Boolean).join("\n\n"),
+    )
+    .join("\n\n");
 }
 
 function workers(engines, loads) {

@@ -34,7 +34,13 @@ export async function describeMachine(site, python) {
       node: process.version,
       "transformers.js": installed("@huggingface/transformers"),
       "onnxruntime-web": installed("onnxruntime-web"),
-      ...(python === undefined ? {} : Object.fromEntries(run(python, "-c", packageVersions).split("\n").map((line) => line.split(" ")))),
+      ...(python === undefined
+        ? {}
+        : Object.fromEntries(
+            run(python, "-c", packageVersions)
+              .split("\n")
+              .map((line) => line.split(" ")),
+          )),
     },
   };
 }

@@ -23,7 +23,17 @@ export function pythonPackages({ python: { sizes, starts }, engines, software })
     });
   });
   const versions = ["sentence-transformers", "fastembed", "torch", "onnxruntime"].filter((name) => software[name] !== undefined);
-  const heads = ["package", "weights", "threads", "batch size", "time", "time over Ranklet's q8", "import to first score", "peak memory", "documents"];
+  const heads = [
+    "package",
+    "weights",
+    "threads",
+    "batch size",
+    "time",
+    "time over Ranklet's q8",
+    "import to first score",
+    "peak memory",
+    "documents",
+  ];
   return `${versions.map((name) => `${name} ${software[name]}`).join(", ")}.\n\n${table(heads, rows)}`;
 }
 
@@ -36,7 +46,8 @@ export function packageRatio(report, name, dtype, threads) {
 
 /** Returns how many times as fast Ranklet starts as sentence-transformers: from the import to the first score. */
 export function startRatio(report) {
-  const times = (name, dtype) => report.python?.starts.find(({ id }) => report.engines[id].package === name && report.engines[id].dtype === dtype)?.first_score_ms;
+  const times = (name, dtype) =>
+    report.python?.starts.find(({ id }) => report.engines[id].package === name && report.engines[id].dtype === dtype)?.first_score_ms;
   const [theirs, ours] = [times("sentence-transformers", "f32"), times("ranklet", "q8")];
   return theirs?.length && ours?.length ? median(theirs) / median(ours) : undefined;
 }

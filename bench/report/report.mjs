@@ -24,7 +24,9 @@ function conditions({ when, machine, software, models, texts }) {
   const memory = `${(machine.memory_bytes / 1e9).toFixed(0)} GB of memory`;
   return [
     `- ${when}; ${machine.processor}, ${machine.cores} logical processors (${vnni}, according to V8), ${memory}, ${machine.system}`,
-    `- ${Object.entries(software).map(([name, version]) => `${name} ${version}`).join(", ")}`,
+    `- ${Object.entries(software)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(", ")}`,
     `- Texts: ${texts}. Each repetition has new documents, and all engines score them, one engine after the other.`,
     "- Times run from texts to scores, tokenization included, on warm engines: the median, and minimum and maximum in brackets. A ratio is the median of the repetitions' ratios.",
     ...(models.length === 0 ? [] : [modelLine(models)]),
@@ -50,6 +52,9 @@ function targets(report) {
 
 function notes({ notes }) {
   if (notes.length === 0) return undefined;
-  const lines = notes.map(({ section, id, error, unsupported }) => `- ${section}, ${id}: ${unsupported ? "not in this build" : "**failed**"}: ${error.split("\n")[0]}`);
+  const lines = notes.map(
+    ({ section, id, error, unsupported }) =>
+      `- ${section}, ${id}: ${unsupported ? "not in this build" : "**failed**"}: ${error.split("\n")[0]}`,
+  );
   return `## Left out\n\n${lines.join("\n")}`;
 }

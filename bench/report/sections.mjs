@@ -8,7 +8,12 @@ import { ratio, targetSize } from "./targets.mjs";
 
 /** Times from a well-known tutorial for one query with 100 documents, by shape: on a CPU, and on an A100 and a T4. */
 const tutorialTimes = { "minilm-l6": "800 ms", "minilm-l12": "1.5 s", "bert-base": "1.8 s", "bert-large": "3.5 s" };
-const tutorialGpuTimes = { "minilm-l6": "45 ms, 120 ms", "minilm-l12": "85 ms, 220 ms", "bert-base": "95 ms, 250 ms", "bert-large": "180 ms, 480 ms" };
+const tutorialGpuTimes = {
+  "minilm-l6": "45 ms, 120 ms",
+  "minilm-l12": "85 ms, 220 ms",
+  "bert-base": "95 ms, 250 ms",
+  "bert-large": "180 ms, 480 ms",
+};
 
 /**
  * All sections, in the order of the report. `name` is the name of the markers in docs/benchmarks.md, `part` the field of the
@@ -78,7 +83,11 @@ function noVnni({ no_vnni: size, machine, engines }) {
   const setting = machine.avx_vnni
     ? `Chromium with \`--js-flags=--no-enable-avx-vnni\`; V8 reports the instructions as ${machine.avx_vnni_switched_off ? "**still on**" : "off"}. `
     : "This processor has no AVX-VNNI, so this repeats the other measurement. ";
-  const rows = size.engines.map(({ id, ms }) => [engines[id].label, timeText(ms), ratioText(ratio(size, "chromium/transformers.js-sorted/q8/1", id))]);
+  const rows = size.engines.map(({ id, ms }) => [
+    engines[id].label,
+    timeText(ms),
+    ratioText(ratio(size, "chromium/transformers.js-sorted/q8/1", id)),
+  ]);
   return `${setting}q8, one thread, ${size.documents} documents.\n\n${table(["engine", "time", "transformers.js' time over it"], rows)}`;
 }
 
@@ -151,7 +160,7 @@ function families({ families, engines }) {
   );
   if (rows.length === 0) return undefined;
   const text =
-    "Random weights in f16 files, one thread. The peak of a native program is that of its process; in Chromium, \"peak\" is WebAssembly's memory. " +
+    'Random weights in f16 files, one thread. The peak of a native program is that of its process; in Chromium, "peak" is WebAssembly\'s memory. ' +
     "Memory is predicted for pairs of the model's maximum length.";
   const heads = ["shape", "file", "where", "weights", "load", "predicted", "loaded", "peak", "process", "tokens each", "documents/s"];
   return `${text}\n\n${table(heads, rows)}`;
@@ -159,14 +168,26 @@ function families({ families, engines }) {
 
 function gpu({ gpu: { adapter, hardware, pages, native }, engines }) {
   if (pages.engines.length === 0 && idsOf(native).length === 0) return undefined;
-  const pageRows = pages.engines.map(({ id, ms }) => [engines[id].label, engines[id].dtype, timeText(ms), ratioText(ratio(pages, id, "chromium/ranklet-webgpu/f32/1"))]);
+  const pageRows = pages.engines.map(({ id, ms }) => [
+    engines[id].label,
+    engines[id].dtype,
+    timeText(ms),
+    ratioText(ratio(pages, id, "chromium/ranklet-webgpu/f32/1")),
+  ]);
   const shapeRows = native.flatMap(({ model, engines: measured }) => [
     ...measured.map(({ id, ms, backend }) => [model, engines[id].label, engines[id].dtype, timeText(ms), backend?.kernels ?? ""]),
     ...(hardware ? [[model, "a well-known tutorial's figures for an A100 and a T4", "", tutorialGpuTimes[model], ""]] : []),
   ]);
   const kernelRows = native.flatMap(({ model, kernels }) =>
     Object.entries(kernels).flatMap(([dtype, lines]) =>
-      (lines ?? []).map(({ kernel, runs, ms, flops }) => [model, dtype, kernel, runs, `${ms.toFixed(3)} ms`, flops > 0 ? (flops / ms / 1e6).toFixed(0) : ""]),
+      (lines ?? []).map(({ kernel, runs, ms, flops }) => [
+        model,
+        dtype,
+        kernel,
+        runs,
+        `${ms.toFixed(3)} ms`,
+        flops > 0 ? (flops / ms / 1e6).toFixed(0) : "",
+      ]),
     ),
   );
   const pageAdapter = hardware ? "the machine's GPU" : "SwiftShader, which runs on the CPU";

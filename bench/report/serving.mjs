@@ -15,7 +15,11 @@ export function serving({ serve: { connections, documents, tokens, steady, serve
   const text =
     `${connections} connections, each with one request under way; ${documents} documents and ${tokens.toFixed(0)} tokens per request; ` +
     `the default model. ${versions.map((name) => `${name} ${software[name]}`).join(", ")}.`;
-  return [text, table(["server", "requests/s", "p50", "p99", "Ranklet's requests/s over it"], rows), ...(steady === undefined ? [] : [steadyText(steady)])].join("\n\n");
+  return [
+    text,
+    table(["server", "requests/s", "p50", "p99", "Ranklet's requests/s over it"], rows),
+    ...(steady === undefined ? [] : [steadyText(steady)]),
+  ].join("\n\n");
 }
 
 function steadyText({ seconds, requests, errors, p50_ms, p99_ms, settled_bytes, final_bytes }) {

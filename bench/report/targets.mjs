@@ -20,10 +20,18 @@ export function checkTargets(report) {
     atLeast("Chromium, q8, one thread, simd128 build: times as fast as transformers.js", 2, speeds(`${peer}/q8/1`, `${ours}-simd128/q8/1`)),
     atLeast("Chromium, q8, one thread: times as fast as native onnxruntime int8", 0.8, speeds("native/onnxruntime/q8/1", `${ours}/q8/1`)),
     ...[1, 2].map((threads) =>
-      atLeast(`native, q8, threads: ${threads}: times as fast as onnxruntime int8`, 1.5, speeds(`native/onnxruntime/q8/${threads}`, `native/ranklet/q8/${threads}`)),
+      atLeast(
+        `native, q8, threads: ${threads}: times as fast as onnxruntime int8`,
+        1.5,
+        speeds(`native/onnxruntime/q8/${threads}`, `native/ranklet/q8/${threads}`),
+      ),
     ),
     ...[1, 2].map((threads) =>
-      atLeast(`native, f32, threads: ${threads}: times as fast as onnxruntime fp32`, 1, speeds(`native/onnxruntime/f32/${threads}`, `native/ranklet/f32/${threads}`)),
+      atLeast(
+        `native, f32, threads: ${threads}: times as fast as onnxruntime fp32`,
+        1,
+        speeds(`native/onnxruntime/f32/${threads}`, `native/ranklet/f32/${threads}`),
+      ),
     ),
     atMost("Chromium, q8: time per document with the maximum number of documents, over that with the minimum", 1.1, growth(report.flat)),
     atLeast("Chromium, q8: two workers, times as fast as one", 1.8, speeds(`${ours}/q8/1`, `${ours}/q8/2`)),
@@ -43,7 +51,10 @@ function gpuTargets(gpu) {
 }
 
 function servingTargets(servers) {
-  const peers = [["sentence-transformers", "FastAPI with sentence-transformers", 6], ["onnxruntime", "FastAPI with onnxruntime int8", 3]];
+  const peers = [
+    ["sentence-transformers", "FastAPI with sentence-transformers", 6],
+    ["onnxruntime", "FastAPI with onnxruntime int8", 3],
+  ];
   return peers.flatMap(([id, name, times]) => [
     atLeast(`serve, q8: requests per second, over those of ${name}`, times, rateRatio(servers, id)),
     atMost(`serve, q8: p99, over that of ${name}`, 1, p99Ratio(servers, id)),
@@ -51,9 +62,15 @@ function servingTargets(servers) {
 }
 
 function pythonTargets(report) {
-  const targets = [["sentence-transformers", "q8", 8], ["fastembed", "q8", 3], ["sentence-transformers", "f32", 2.5]];
+  const targets = [
+    ["sentence-transformers", "q8", 8],
+    ["fastembed", "q8", 3],
+    ["sentence-transformers", "f32", 2.5],
+  ];
   const speeds = targets.flatMap(([name, dtype, times]) =>
-    [1, 2].map((threads) => atLeast(`Python, ${dtype}, threads: ${threads}: times as fast as ${name} in f32`, times, packageRatio(report, name, dtype, threads))),
+    [1, 2].map((threads) =>
+      atLeast(`Python, ${dtype}, threads: ${threads}: times as fast as ${name} in f32`, times, packageRatio(report, name, dtype, threads)),
+    ),
   );
   return [...speeds, atLeast("Python, q8: import to first score, times as fast as sentence-transformers", 10, startRatio(report))];
 }

@@ -18,7 +18,20 @@ export function versions({ versions: { baseline, documents, tokens, typed, compa
     ];
     if (what !== "type") return [row];
     const [slowBefore, slowAfter] = [before, after].map(({ ms }) => quantile(ms, 0.95));
-    return [row, ["95 % take at most", where, dtype, threads, millisecondsText(slowBefore), millisecondsText(slowAfter), (slowBefore / slowAfter).toFixed(3), "", ""]];
+    return [
+      row,
+      [
+        "95 % take at most",
+        where,
+        dtype,
+        threads,
+        millisecondsText(slowBefore),
+        millisecondsText(slowAfter),
+        (slowBefore / slowAfter).toFixed(3),
+        "",
+        "",
+      ],
+    ];
   });
   const text =
     `The baseline is ${baseline}. The default model; ${documents} documents have ${rangeText(tokens)} tokens, with new texts in each repetition, ` +

@@ -48,7 +48,9 @@ async function measureShape({ python, model, workloads, config, notes }) {
   await closeAll(opened);
   const kernels = {};
   for (const dtype of dtypes) {
-    kernels[dtype] = await attempt({ id: `native/kernels/${dtype}` }, notes, async () => kernelTimes(model.folders[dtype === "f16" ? "f32" : dtype], dtype, documents));
+    kernels[dtype] = await attempt({ id: `native/kernels/${dtype}` }, notes, async () =>
+      kernelTimes(model.folders[dtype === "f16" ? "f32" : dtype], dtype, documents),
+    );
   }
   const adapter = measured.engines.find(({ backend }) => backend?.adapter !== undefined)?.backend.adapter;
   return { model: model.name, adapter, ...measured, kernels };

@@ -40,12 +40,21 @@ export async function layers({ site, workloads, config, notes, prepare }) {
       });
       if (loaded !== undefined) loads.push(loaded);
     }
-    const opened = await openAll(workerCounts.slice(0, 2).map((workers) => layersPage({ browser, site, model, dtype: "q8", workers })), nextWorkload(), notes);
+    const opened = await openAll(
+      workerCounts.slice(0, 2).map((workers) => layersPage({ browser, site, model, dtype: "q8", workers })),
+      nextWorkload(),
+      notes,
+    );
     const size = await interleave(opened, { documents, repetitions, nextWorkload }, notes);
     const [one, two] = opened.map(({ runner }) => runner.last);
     await closeAll(opened);
     await browser.close();
-    measured.push({ model: name, ...size, loads, schedule: one === undefined || two === undefined ? undefined : schedule(shapes[name], loads, one, two, size) });
+    measured.push({
+      model: name,
+      ...size,
+      loads,
+      schedule: one === undefined || two === undefined ? undefined : schedule(shapes[name], loads, one, two, size),
+    });
   }
   return measured;
 }
@@ -62,5 +71,12 @@ function schedule(shape, loads, one, two, { engines }) {
     return { workers: count, shares, ms: pipelineMs(batches.map((ms) => shares.map((share) => share * ms))) };
   };
   const [oneMs, twoMs] = engines.map(({ ms }) => median(ms));
-  return { one_ms: oneMs, two_ms: twoMs, one_last_ms: one.ms, two_last_ms: two.ms, share_of_second: inSecond, predictions: [2, 4].map(predict) };
+  return {
+    one_ms: oneMs,
+    two_ms: twoMs,
+    one_last_ms: one.ms,
+    two_last_ms: two.ms,
+    share_of_second: inSecond,
+    predictions: [2, 4].map(predict),
+  };
 }

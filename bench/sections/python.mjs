@@ -16,13 +16,21 @@ export async function python({ python, model, workloads, config, notes }) {
     for (const batch of batches) engines.push(make("sentence-transformers", "f32", batch), make("fastembed", "f32", batch));
     const opened = await openAll(engines, workloads.next(4), notes);
     try {
-      sizes.push({ threads, ...(await interleave(opened, { documents, repetitions, nextWorkload: () => workloads.next(documents) }, notes)) });
+      sizes.push({
+        threads,
+        ...(await interleave(opened, { documents, repetitions, nextWorkload: () => workloads.next(documents) }, notes)),
+      });
     } finally {
       await closeAll(opened);
     }
   }
   const starts = [];
-  for (const [name, dtype] of [["ranklet", "q8"], ["ranklet", "f32"], ["sentence-transformers", "f32"], ["fastembed", "f32"]]) {
+  for (const [name, dtype] of [
+    ["ranklet", "q8"],
+    ["ranklet", "f32"],
+    ["sentence-transformers", "f32"],
+    ["fastembed", "f32"],
+  ]) {
     const engine = pythonPackage({ python, model, name, dtype, threads: 1, batch: 32 });
     const measured = { id: engine.id, first_score_ms: [], peak_bytes: undefined };
     for (let load = 0; load < config.loads; load++) {

@@ -54,19 +54,27 @@ export async function serve({ python, model, workloads, config, notes }) {
       documents,
       tokens: jobs.reduce((sum, { tokens }) => sum + tokens, 0) / jobs.length,
       steady,
-      servers: opened.map(({ server: { id, label }, runner, rates, latencies }) => ({ id, label, settings: runner.settings, rates, ...times(latencies) })),
+      servers: opened.map(({ server: { id, label }, runner, rates, latencies }) => ({
+        id,
+        label,
+        settings: runner.settings,
+        rates,
+        ...times(latencies),
+      })),
     };
   }
 
   function noteErrors(server, errors = []) {
-    if (errors.length > 0) notes.push({ id: server.id, error: `${errors.length} requests failed, the first with: ${errors[0]}`, unsupported: false });
+    if (errors.length > 0)
+      notes.push({ id: server.id, error: `${errors.length} requests failed, the first with: ${errors[0]}`, unsupported: false });
   }
 }
 
 /** Throws unless the results are a ranking of all documents, best first. */
 function checkRanking(results, documents) {
   const isSorted = results.every(({ relevance_score: score }, index) => index === 0 || score <= results[index - 1].relevance_score);
-  if (!isSorted || new Set(results.map(({ index }) => index)).size !== documents) throw new Error("the answer is no ranking of all documents");
+  if (!isSorted || new Set(results.map(({ index }) => index)).size !== documents)
+    throw new Error("the answer is no ranking of all documents");
 }
 
 /** Returns the scores of a request in document order. */

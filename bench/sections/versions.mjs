@@ -60,7 +60,9 @@ export async function versions({ site, workloads, config, notes, against, parts,
     const typed = { warmUp, texts: Array.from({ length: repetitions }, () => workloads.typed(...config.versions.typed)).flat() };
     const openTyped = (version) => rankletPage({ browser, site, model, dtype: "q8", threads: 2, version }).open();
     await compare({ what: "type", where: "Chromium", dtype: "q8", threads: 2 }, () => compareScores(openTyped, typed));
-    await compare({ what: "load", where: "Chromium, empty caches", dtype: "q8", threads: "auto" }, () => compareLoads((version) => loadPage(browser, version), loads));
+    await compare({ what: "load", where: "Chromium, empty caches", dtype: "q8", threads: "auto" }, () =>
+      compareLoads((version) => loadPage(browser, version), loads),
+    );
     await browser.close();
     await compare({ what: "load", where: "Chromium, full caches", dtype: "q8", threads: "auto" }, () => compareCachedLoads(site, loads));
   }
@@ -72,11 +74,19 @@ export async function versions({ site, workloads, config, notes, against, parts,
   if (parts.includes("large")) {
     const large = prepare("bge-reranker-large");
     const browser = await startChromium(site);
-    await compare({ what: "load", where: `Chromium, ${large.name}`, dtype: "q8", threads: "auto" }, () => compareLoads((version) => loadLarge(browser, site, large, version), loads));
+    await compare({ what: "load", where: `Chromium, ${large.name}`, dtype: "q8", threads: "auto" }, () =>
+      compareLoads((version) => loadLarge(browser, site, large, version), loads),
+    );
     await browser.close();
   }
   const git = (...args) => execFileSync("git", args, { encoding: "utf8", cwd: inRepository(".") }).trim();
-  return { baseline: git("log", "-1", "--format=%h, %cs, %s", against), documents, tokens: texts.map(({ tokens }) => tokens), typed: config.versions.typed, comparisons };
+  return {
+    baseline: git("log", "-1", "--format=%h, %cs, %s", against),
+    documents,
+    tokens: texts.map(({ tokens }) => tokens),
+    typed: config.versions.typed,
+    comparisons,
+  };
 }
 
 /** Scores the same new texts with both builds in each repetition. */
@@ -110,7 +120,8 @@ async function scoresOf(runner, workload) {
 
 async function checked(runner, workload) {
   const answer = await runner.score(workload);
-  if (answer.scores.length !== workload.documents.length || answer.tokens !== workload.tokens) throw new Error("not every token was scored");
+  if (answer.scores.length !== workload.documents.length || answer.tokens !== workload.tokens)
+    throw new Error("not every token was scored");
   return answer;
 }
 

@@ -13,12 +13,22 @@ const startTimeoutMs = 300_000;
 
 /** `ranklet serve` with the default model. */
 export function rankletServer(options = []) {
-  return { id: "ranklet", label: "ranklet serve, q8", open: () => open((port) => [program, ["serve", "--device", "cpu", "--port", port, ...options]]) };
+  return {
+    id: "ranklet",
+    label: "ranklet serve, q8",
+    open: () => open((port) => [program, ["serve", "--device", "cpu", "--port", port, ...options]]),
+  };
 }
 
 /** FastAPI with sentence-transformers. */
 export function sentenceTransformersServer({ python, model }) {
-  return pythonServer("sentence-transformers", "FastAPI, sentence-transformers, fp32", python, "sentence_transformers_server.py", model.folders.f32);
+  return pythonServer(
+    "sentence-transformers",
+    "FastAPI, sentence-transformers, fp32",
+    python,
+    "sentence_transformers_server.py",
+    model.folders.f32,
+  );
 }
 
 /** FastAPI with onnxruntime, which scores concurrent requests together. */

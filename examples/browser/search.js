@@ -24,9 +24,11 @@ input.addEventListener("input", async () => {
 input.disabled = false;
 
 function show(results) {
-  list.replaceChildren(...results.map(({ score, document: text }) => {
-    const item = document.createElement("li");
-    item.textContent = `${score.toFixed(3)} ${text}`;
-    return item;
-  }));
+  list.replaceChildren(
+    ...results.map(({ score, document: text }) => {
+      const item = document.createElement("li");
+      item.textContent = `${score.toFixed(3)} ${text}`;
+      return item;
+    }),
+  );
 }

@@ -18,14 +18,21 @@ let collection;
 
 async function search() {
   const query = input.value;
-  const candidates = keywords.search(query).slice(0, 20).map(({ id }) => id);
+  const candidates = keywords
+    .search(query)
+    .slice(0, 20)
+    .map(({ id }) => id);
   // Keyword order is there at once, and stays until the ranking is complete.
   show(candidates.slice(0, 5));
   if (collection === undefined) return;
   try {
     // `latest` ends the ranking for the key press before, also if there are no candidates now.
     for await (const { results, done, total } of collection.rank(query, { candidates, topN: 5, latest: true })) {
-      if (done === total) show(results.map(({ index }) => index), "Ranked by meaning.");
+      if (done === total)
+        show(
+          results.map(({ index }) => index),
+          "Ranked by meaning.",
+        );
     }
   } catch (error) {
     if (error.code !== "aborted") throw error;

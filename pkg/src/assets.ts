@@ -86,5 +86,8 @@ export function newSharedWorker(name: string): SharedWorker {
 
 function scriptAssetUrl(path: string): URL {
   if (URL.canParse(path, scriptUrl)) return new URL(`assets/${path}`, scriptUrl);
-  throw new RankletError("unsupported", `this bundle has no URL to load ${path} from; give load the option wasm, and the model as a folder or files`);
+  throw new RankletError(
+    "unsupported",
+    `this bundle has no URL to load ${path} from; give load the option wasm, and the model as a folder or files`,
+  );
 }

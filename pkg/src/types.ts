@@ -293,7 +293,12 @@ export interface Verification {
   readonly reference: string;
   /** Max relative difference of a logit from the expected one; the difference is absolute for magnitudes below 1. */
   readonly tolerance: number;
-  readonly pairs: readonly { readonly query: string; readonly document: string; readonly expected: readonly number[]; readonly logits: readonly number[] }[];
+  readonly pairs: readonly {
+    readonly query: string;
+    readonly document: string;
+    readonly expected: readonly number[];
+    readonly logits: readonly number[];
+  }[];
 }
 
 /** A loaded model. */

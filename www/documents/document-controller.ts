@@ -39,7 +39,10 @@ export class DocumentController {
     if (ranker.reranker === undefined || this.#documents === undefined) return;
     const { signal } = (this.#preparing = new AbortController());
     try {
-      await ranker.prepare(this.#documents.passages.map(({ text }) => text), signal);
+      await ranker.prepare(
+        this.#documents.passages.map(({ text }) => text),
+        signal,
+      );
       if (!signal.aborted) search.documentsReady();
     } catch (error) {
       if (!isOutdated(error)) onFailure(error);

@@ -24,21 +24,30 @@ export function formatOf(fileName: string): Format {
  * @throws {DocumentError} with the line or the item that cannot be read
  */
 export function readDocuments(source: string, format: Format): string[] {
-  if (source.length > maxCharacters) throw new DocumentError(`The text has ${source.length.toLocaleString("en")} characters; the maximum is ${maxCharacters.toLocaleString("en")}. Use fewer documents.`);
+  if (source.length > maxCharacters)
+    throw new DocumentError(
+      `The text has ${source.length.toLocaleString("en")} characters; the maximum is ${maxCharacters.toLocaleString("en")}. Use fewer documents.`,
+    );
   const texts = readers[format](source.replace(/^\uFEFF/, ""));
   if (texts.length === 0) throw new DocumentError("There are no documents. Write one per line, or use a JSON array.");
   if (texts.length > maxDocuments) {
-    throw new DocumentError(`There are ${texts.length.toLocaleString("en")} documents; the maximum is ${maxDocuments.toLocaleString("en")}.`);
+    throw new DocumentError(
+      `There are ${texts.length.toLocaleString("en")} documents; the maximum is ${maxDocuments.toLocaleString("en")}.`,
+    );
   }
   return texts;
 }
 
 const readers: Readonly<Record<Format, (source: string) => string[]>> = {
   detect: (source) => readers[detect(source)](source),
-  lines: (source) => source.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== ""),
+  lines: (source) =>
+    source
+      .split(/\r?\n/)
+      .map((line) => line.trim())
+      .filter((line) => line !== ""),
   json: (source) => {
     const parsed = parse(source, "This is not valid JSON");
-    if (!Array.isArray(parsed)) throw new DocumentError("The JSON must be an array of strings or of objects with a \"text\" field.");
+    if (!Array.isArray(parsed)) throw new DocumentError('The JSON must be an array of strings or of objects with a "text" field.');
     return parsed.map((item: unknown, index) => textOf(item, `Item ${index + 1}`));
   },
   jsonl: (source) =>

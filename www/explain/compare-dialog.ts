@@ -103,9 +103,17 @@ export class CompareDialog {
       strongestFirst(text, units).map(({ lift, ...word }) => ({ ...word, value: lift, from: `in number ${rank}` }));
     const words = [...wordsOf(a, comparison.a), ...wordsOf(b, comparison.b)].sort((x, y) => Math.abs(y.value) - Math.abs(x.value));
     const scale = scaleOf(words);
-    showWords(this.#a.words, words.filter(({ value }) => value > 0), scale);
+    showWords(
+      this.#a.words,
+      words.filter(({ value }) => value > 0),
+      scale,
+    );
     // What lowers the lead of the first passage puts the other one ahead.
-    showWords(this.#b.words, words.filter(({ value }) => value < 0).map((word) => ({ ...word, value: -word.value })), scale);
+    showWords(
+      this.#b.words,
+      words.filter(({ value }) => value < 0).map((word) => ({ ...word, value: -word.value })),
+      scale,
+    );
     const logits = `logit ${signed(comparison.a.logit)} against ${signed(comparison.b.logit)}`;
     setText(this.#summary, `Number ${a.rank} is ahead by ${comparison.difference.toFixed(2)}: ${logits}.`);
   }

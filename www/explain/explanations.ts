@@ -48,7 +48,14 @@ export class Explanations {
   /** Must be called when the ranking for a query is final. */
   start(query: string): void {
     this.stop();
-    this.#run = { query, controller: new AbortController(), highlighted: new Set(), explaining: new Map(), explained: new Set(), isHighlighting: false };
+    this.#run = {
+      query,
+      controller: new AbortController(),
+      highlighted: new Set(),
+      explaining: new Map(),
+      explained: new Set(),
+      isHighlighting: false,
+    };
     void this.#highlight();
     void this.#explainOpen(this.#run);
   }

@@ -44,7 +44,10 @@ export function setHeat(span: HTMLElement, contribution: number, max: number): v
 }
 
 /** Splits a text into spans and the parts between them. */
-export function* pieces<S extends Span>(text: string, spans: readonly S[]): Generator<{ readonly piece: string; readonly span: S | undefined }> {
+export function* pieces<S extends Span>(
+  text: string,
+  spans: readonly S[],
+): Generator<{ readonly piece: string; readonly span: S | undefined }> {
   let end = 0;
   for (const span of [...spans].sort((a, b) => a.start - b.start)) {
     if (span.start > end) yield { piece: text.slice(end, span.start), span: undefined };

@@ -17,7 +17,12 @@ export class ScorePanel {
     this.element.setAttribute("role", "group");
     this.element.setAttribute("aria-label", "Explanation of the score");
     this.#compare.type = "button";
-    this.element.append(this.#state, column("raises", "Raises the score", this.#lists.raises), column("lowers", "Lowers it", this.#lists.lowers), this.#compare);
+    this.element.append(
+      this.#state,
+      column("raises", "Raises the score", this.#lists.raises),
+      column("lowers", "Lowers it", this.#lists.lowers),
+      this.#compare,
+    );
     this.reset();
   }
 
@@ -46,8 +51,16 @@ export class ScorePanel {
     setText(this.#state, costText(unit, variants, ms));
     const listed = words.map((word) => ({ ...word, value: word.contribution }));
     const scale = scaleOf(words);
-    showWords(this.#lists.raises, listed.filter(({ value }) => value > 0), scale);
-    showWords(this.#lists.lowers, listed.filter(({ value }) => value < 0), scale);
+    showWords(
+      this.#lists.raises,
+      listed.filter(({ value }) => value > 0),
+      scale,
+    );
+    showWords(
+      this.#lists.lowers,
+      listed.filter(({ value }) => value < 0),
+      scale,
+    );
   }
 
   failed(message: string): void {

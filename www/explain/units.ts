@@ -30,9 +30,16 @@ export function scaleOf(units: readonly HeatUnit[]): number {
 
 /** Describes the largest contributions for screen readers. */
 export function summary(words: readonly Word[]): string {
-  const list = (kind: readonly Word[]): string => kind.slice(0, 3).map(({ word, contribution }) => `${word}, ${signed(contribution)}`).join("; ");
+  const list = (kind: readonly Word[]): string =>
+    kind
+      .slice(0, 3)
+      .map(({ word, contribution }) => `${word}, ${signed(contribution)}`)
+      .join("; ");
   const [raising, lowering] = [words.filter(({ contribution }) => contribution > 0), words.filter(({ contribution }) => contribution < 0)];
-  const parts = [raising.length > 0 ? `Raises the score: ${list(raising)}.` : "", lowering.length > 0 ? `Lowers it: ${list(lowering)}.` : ""];
+  const parts = [
+    raising.length > 0 ? `Raises the score: ${list(raising)}.` : "",
+    lowering.length > 0 ? `Lowers it: ${list(lowering)}.` : "",
+  ];
   return parts.filter((part) => part !== "").join(" ");
 }
 

@@ -37,9 +37,12 @@ export class LoadCard {
   }
 
   canceled(retry: () => void): void {
-    this.#show("stopped", "The model is not loaded", "Loading was canceled. Until a model is loaded, the page shows keyword results only.", [
-      { label: "Load the model", run: retry },
-    ]);
+    this.#show(
+      "stopped",
+      "The model is not loaded",
+      "Loading was canceled. Until a model is loaded, the page shows keyword results only.",
+      [{ label: "Load the model", run: retry }],
+    );
   }
 
   failed(reason: string, advice: string, actions: readonly Action[]): void {

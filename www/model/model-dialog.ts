@@ -29,7 +29,11 @@ export class ModelDialog {
     this.#form.addEventListener("change", () => this.#showSize());
     for (const field of [this.#id, this.#url]) field.addEventListener("paste", () => setTimeout(() => this.#showSize()));
     // Filling in a field selects its choice.
-    for (const [field, kind] of [[this.#id, "hub"], [this.#url, "folder"], [this.#files, "from-files"]] as const) {
+    for (const [field, kind] of [
+      [this.#id, "hub"],
+      [this.#url, "folder"],
+      [this.#files, "from-files"],
+    ] as const) {
       field.addEventListener("input", () => (element(`model-${kind}`, HTMLInputElement).checked = true));
     }
     element("model-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
@@ -85,6 +89,7 @@ function fileChoice(files: readonly File[]): ModelChoice | string {
   const hasVocabulary = ["vocab.txt", "vocab.json"].some((name) => names.has(name));
   const needed = ["config.json", ...(hasVocabulary ? [] : ["tokenizer.json"]), "model.safetensors"];
   const missing = needed.filter((name) => !names.has(name));
-  if (missing.length > 0) return `Choose all files of the model together: ${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing.`;
+  if (missing.length > 0)
+    return `Choose all files of the model together: ${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing.`;
   return { kind: "files", files: Object.fromEntries(files.map((file) => [file.name, file])) };
 }

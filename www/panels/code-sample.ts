@@ -88,7 +88,9 @@ function sourceText(model: ModelChoice): string | undefined {
     case "folder":
       return JSON.stringify(model.url.href);
     case "files":
-      return `{ ${Object.keys(model.files).map((name) => `${JSON.stringify(name)}: file`).join(", ")} }`;
+      return `{ ${Object.keys(model.files)
+        .map((name) => `${JSON.stringify(name)}: file`)
+        .join(", ")} }`;
   }
 }
 

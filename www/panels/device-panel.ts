@@ -32,13 +32,21 @@ export class DevicePanel {
     [this.#device.value, this.#dtype.value] = [choice.device, choice.dtype];
     if (backend === undefined) return;
     setText(element("device-now", HTMLElement), nameOf(backend));
-    setText(element("device-engine", HTMLElement), backend.adapter ?? (backend.workers > 0 ? `${backend.workers} workers, ${backend.engine}` : backend.engine));
+    setText(
+      element("device-engine", HTMLElement),
+      backend.adapter ?? (backend.workers > 0 ? `${backend.workers} workers, ${backend.engine}` : backend.engine),
+    );
     setText(element("device-reason", HTMLElement), `Why: ${backend.reason}.`);
     const { verification } = backend;
     element("device-check", HTMLElement).hidden = verification === undefined;
     if (verification === undefined) return;
-    setText(element("device-check-text", HTMLElement), `${verification.adapter} compared with ${verification.reference}: logits may differ by at most ${verification.tolerance}.`);
-    const pairs = verification.pairs.map(({ query, expected, logits }) => make("li", "", `“${query}”: ${numbers(logits)}, expected ${numbers(expected)}`));
+    setText(
+      element("device-check-text", HTMLElement),
+      `${verification.adapter} compared with ${verification.reference}: logits may differ by at most ${verification.tolerance}.`,
+    );
+    const pairs = verification.pairs.map(({ query, expected, logits }) =>
+      make("li", "", `“${query}”: ${numbers(logits)}, expected ${numbers(expected)}`),
+    );
     element("device-check-pairs", HTMLUListElement).replaceChildren(...pairs);
   }
 

@@ -35,7 +35,10 @@ export class NetworkPanel {
     const afterLoad = this.#requests.filter((request) => !this.#belongsToLoad(request));
     const toOtherHosts = this.#requests.filter(({ name }) => new URL(name).origin !== location.origin);
     setText(element("requests-after-load", HTMLElement), String(afterLoad.length));
-    setText(element("requests-during-load", HTMLElement), `${count(duringLoad.length, "request")}, ${bytes(duringLoad.reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0))}`);
+    setText(
+      element("requests-during-load", HTMLElement),
+      `${count(duringLoad.length, "request")}, ${bytes(duringLoad.reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0))}`,
+    );
     setText(element("requests-to-other-hosts", HTMLElement), String(toOtherHosts.length));
     element("requests", HTMLUListElement).replaceChildren(...this.#requests.map((request) => this.#line(request)));
   }

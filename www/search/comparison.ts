@@ -94,7 +94,16 @@ export class Comparison {
 
   #row(index: number, position: number): Row {
     const text = this.#documents?.passages[index]?.text ?? "";
-    return { index, rank: position + 1, text, score: "", barLength: 0, rankGain: undefined, pending: false, isAnswer: index === this.#answer };
+    return {
+      index,
+      rank: position + 1,
+      text,
+      score: "",
+      barLength: 0,
+      rankGain: undefined,
+      pending: false,
+      isAnswer: index === this.#answer,
+    };
   }
 
   #drawRankChangeLines(): void {

@@ -34,5 +34,9 @@ export function keywordIndex(passages) {
     searchOptions: { prefix: isLong, fuzzy: (word) => isLong(word) && 0.2 },
   });
   search.addAll(passages.map(({ text }, id) => ({ id, text })));
-  return (query) => search.search(query).slice(0, maxHits).map(({ id, score }) => ({ index: id, score }));
+  return (query) =>
+    search
+      .search(query)
+      .slice(0, maxHits)
+      .map(({ id, score }) => ({ index: id, score }));
 }

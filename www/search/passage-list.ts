@@ -70,7 +70,9 @@ export class PassageList {
 
   /** The indices of the passages whose rows are near the visible part of the page. */
   get visibleIndices(): number[] {
-    return this.#items().filter((item) => this.#visible.has(item)).map(passageIndexOf);
+    return this.#items()
+      .filter((item) => this.#visible.has(item))
+      .map(passageIndexOf);
   }
 
   /** Returns the row of a passage; `undefined` if it was never shown. */
@@ -97,7 +99,8 @@ export class PassageList {
     });
     this.#arrange(rows);
     // An element loses the focus when it is moved in the document.
-    if (focused instanceof HTMLElement && focused !== document.activeElement && this.#list.contains(focused)) focused.focus({ preventScroll: true });
+    if (focused instanceof HTMLElement && focused !== document.activeElement && this.#list.contains(focused))
+      focused.focus({ preventScroll: true });
     this.layOut();
     if (motionAllowed()) this.#animate(previous);
   }

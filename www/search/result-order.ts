@@ -20,7 +20,10 @@ export function pendingEntries({ candidates }: FirstStageResult, previous: reado
 }
 
 /** Returns the scored passages, best first, followed by the pending ones. */
-export function mergeScored(scored: readonly { readonly index: number; readonly score: number }[], pending: readonly RankedEntry[]): RankedEntry[] {
+export function mergeScored(
+  scored: readonly { readonly index: number; readonly score: number }[],
+  pending: readonly RankedEntry[],
+): RankedEntry[] {
   const scoredIndices = new Set(scored.map(({ index }) => index));
   return [...scored, ...pending.filter(({ index }) => !scoredIndices.has(index))];
 }

@@ -175,7 +175,8 @@ export class Search {
     const first = orders?.entries[0];
     if (orders === undefined || first === undefined) return "";
     const answer = this.#knownAnswer;
-    if (answer === undefined || !orders.entries.some(({ index }) => index === answer)) return `The first passage ${rankChange(orders, first.index)}.`;
+    if (answer === undefined || !orders.entries.some(({ index }) => index === answer))
+      return `The first passage ${rankChange(orders, first.index)}.`;
     return `The right passage ${rankChange(orders, answer)}.`;
   }
 
@@ -195,7 +196,10 @@ export class Search {
     const passages = count(this.#documents?.passages.length ?? 0, "passage");
     showRankingState("idle");
     const model = this.#deps.model();
-    const ready = model.kind === "small" && model.isTemporary ? `${passages}. The small model ranks until the larger one is loaded.` : `Ready: ${passages}; the model is in this tab's memory.`;
+    const ready =
+      model.kind === "small" && model.isTemporary
+        ? `${passages}. The small model ranks until the larger one is loaded.`
+        : `Ready: ${passages}; the model is in this tab's memory.`;
     this.#deps.status.show({ text: this.#deps.ranker.ready ? ready : `${passages}. Keyword search is ready.` });
   }
 

@@ -16,7 +16,7 @@ const copies = {
   "index.html": join(source, "index.html"),
   "icon.svg": join(source, "icon.svg"),
   "collection.json": join(source, "documents/collection.json"),
-  "assets": join(engine, "assets"),
+  assets: join(engine, "assets"),
   ...font("inter", "inter-latin-wght-normal.woff2"),
   ...font("source-serif-4", "source-serif-4-latin-wght-normal.woff2"),
 };
@@ -36,11 +36,24 @@ for (const [to, from] of Object.entries(copies)) {
 await bundle({ entryPoints: [join(source, "main.ts")], format: "esm", outfile: join(out, "main.js") });
 await bundle({ entryPoints: [join(source, "style/style.css")], external: ["./fonts/*"], outfile: join(out, "style.css") });
 // Built last, because it contains the hash of every other file.
-await bundle({ entryPoints: [join(source, "offline/service-worker.ts")], format: "iife", outfile: join(out, "sw.js"), define: { FILES: JSON.stringify(fileTable()) } });
+await bundle({
+  entryPoints: [join(source, "offline/service-worker.ts")],
+  format: "iife",
+  outfile: join(out, "sw.js"),
+  define: { FILES: JSON.stringify(fileTable()) },
+});
 
 function bundle(options) {
   // esbuild warns of the package's chunks that an entry imports for their order alone; in node_modules it would not.
-  return build({ logOverride: { "ignored-bare-import": "silent" }, bundle: true, target: "es2022", minify: true, legalComments: "none", logLevel: "warning", ...options });
+  return build({
+    logOverride: { "ignored-bare-import": "silent" },
+    bundle: true,
+    target: "es2022",
+    minify: true,
+    legalComments: "none",
+    logLevel: "warning",
+    ...options,
+  });
 }
 
 /** Returns all built files with their SHA-256, and whether the service worker fetches them when it is installed. */

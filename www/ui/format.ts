@@ -28,5 +28,10 @@ export function signed(value: number): string {
 /** Cuts a text to `maxCharacters`, an ellipsis included. */
 export function shorten(text: string, maxCharacters: number): string {
   const characters = [...text];
-  return characters.length <= maxCharacters ? text : `${characters.slice(0, maxCharacters - 1).join("").trimEnd()}…`;
+  return characters.length <= maxCharacters
+    ? text
+    : `${characters
+        .slice(0, maxCharacters - 1)
+        .join("")
+        .trimEnd()}…`;
 }

@@ -8,7 +8,9 @@ let times;
 /** Starts workers with a program that answers for their memory, and records their messages. */
 class WatchedWorker extends Worker {
   constructor(program, options) {
-    const imports = [new URL("worker-memory.js", import.meta.url), new URL(program, location.href)].map(({ href }) => `import ${JSON.stringify(href)};`);
+    const imports = [new URL("worker-memory.js", import.meta.url), new URL(program, location.href)].map(
+      ({ href }) => `import ${JSON.stringify(href)};`,
+    );
     super(URL.createObjectURL(new Blob(imports, { type: "text/javascript" })), options);
     this.addEventListener("message", ({ data }) => {
       if (data.type === "split") plan = data.plan;
@@ -29,7 +31,13 @@ export async function load({ library, model, baseUrl, dtype, workers, split, war
   reranker = await Reranker.load(model, { baseUrl, dtype, workers, split, device: "cpu", cache: false });
   const load_ms = performance.now() - started;
   await reranker.rerank(warmUp);
-  return { load_ms, first_score_ms: performance.now() - started, memory_bytes: reranker.info.memoryBytes, backend: reranker.info.backend, cuts: plan?.cuts };
+  return {
+    load_ms,
+    first_score_ms: performance.now() - started,
+    memory_bytes: reranker.info.memoryBytes,
+    backend: reranker.info.backend,
+    cuts: plan?.cuts,
+  };
 }
 
 /** Scores a workload. Returns the milliseconds, the logits in input order, and the times of the micro-batches. */

@@ -18,7 +18,13 @@ export async function load({ library, model, options, simd128, watch, warmUp }) 
   const loadedBytes = watch ? wasmBytes() : undefined;
   await reranker.rerank(warmUp);
   const scored = performance.now();
-  return { load_ms: loaded - started, first_score_ms: scored - started, loaded_wasm_bytes: loadedBytes, memory_bytes: reranker.info.memoryBytes, backend: reranker.info.backend };
+  return {
+    load_ms: loaded - started,
+    first_score_ms: scored - started,
+    loaded_wasm_bytes: loadedBytes,
+    memory_bytes: reranker.info.memoryBytes,
+    backend: reranker.info.backend,
+  };
 }
 
 /** Scores a workload. Returns the milliseconds from texts to scores, and the logits in input order. */

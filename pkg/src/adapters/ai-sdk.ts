@@ -11,7 +11,9 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** The call of a reranking model, as the AI SDK's specification v3 has it. */
 export interface RerankingCall {
-  readonly documents: { readonly type: "text"; readonly values: readonly string[] } | { readonly type: "object"; readonly values: readonly Fields[] };
+  readonly documents:
+    | { readonly type: "text"; readonly values: readonly string[] }
+    | { readonly type: "object"; readonly values: readonly Fields[] };
   readonly query: string;
   readonly topN?: number | undefined;
   readonly abortSignal?: AbortSignal | undefined;
@@ -21,7 +23,8 @@ export interface RerankingCall {
 }
 
 /** The options in `providerOptions.ranklet`. */
-export interface RankletProviderOptions extends Pick<DocumentOptions, "rankFields" | "structured" | "longDocuments" | "maxTokensPerDocument"> {
+export interface RankletProviderOptions
+  extends Pick<DocumentOptions, "rankFields" | "structured" | "longDocuments" | "maxTokensPerDocument"> {
   readonly scores?: Scores | undefined;
 }
 
@@ -76,7 +79,12 @@ export function createRanklet(settings: RankletProviderSettings = {}): RankletPr
     if (known !== undefined) return known;
     const reranker = Object.hasOwn(rerankers, modelId) ? rerankers[modelId] : undefined;
     const load = lazyReranker(reranker === undefined ? { model: modelId === "default" ? undefined : modelId, loadOptions } : { reranker });
-    const model: RankletModel = { specificationVersion: "v3", provider: "ranklet", modelId, doRerank: (call) => rerank(load, modelId, call) };
+    const model: RankletModel = {
+      specificationVersion: "v3",
+      provider: "ranklet",
+      modelId,
+      doRerank: (call) => rerank(load, modelId, call),
+    };
     models.set(modelId, model);
     return model;
   };
@@ -106,9 +114,21 @@ async function rerank(load: () => Promise<Reranker>, modelId: string, call: Rera
   const isJson = call.documents.type === "object" && documents.some((document) => typeof document === "string");
   return {
     ranking: results.map(({ index, score }) => ({ index, relevanceScore: score })),
-    providerMetadata: { ranklet: { usage: { ...usage }, timings: { ...timings }, backend: { device: backend.device, dtype: backend.dtype, workers: backend.workers } } },
+    providerMetadata: {
+      ranklet: {
+        usage: { ...usage },
+        timings: { ...timings },
+        backend: { device: backend.device, dtype: backend.dtype, workers: backend.workers },
+      },
+    },
     warnings: isJson
-      ? [{ type: "compatibility", feature: "object documents", details: "documents without a string `text` are scored as JSON; name fields in providerOptions.ranklet.rankFields" }]
+      ? [
+          {
+            type: "compatibility",
+            feature: "object documents",
+            details: "documents without a string `text` are scored as JSON; name fields in providerOptions.ranklet.rankFields",
+          },
+        ]
       : [],
     response: { modelId, timestamp: new Date() },
   };
@@ -118,7 +138,12 @@ async function rerank(load: () => Promise<Reranker>, modelId: string, call: Rera
  * Returns the document to score: a text, or with `rankFields` or `structured` the object itself. The AI SDK decides the type of all documents
  * by the first, so each is checked.
  */
-function documentOf(value: unknown, index: number, type: "text" | "object", { rankFields, structured }: RankletProviderOptions): string | object {
+function documentOf(
+  value: unknown,
+  index: number,
+  type: "text" | "object",
+  { rankFields, structured }: RankletProviderOptions,
+): string | object {
   const isText = typeof value === "string";
   if (isText !== (type === "text") || value === null || value === undefined) {
     throw new RankletError("input", `documents[${index}] must be ${type === "text" ? "a string" : "an object"}, like documents[0]`);

@@ -8,6 +8,9 @@ declare module "genkit/plugin" {
   interface RankedDocuments {
     documents: { content: object[]; metadata: { score: number } & Record<string, unknown> }[];
   }
-  export function reranker(options: { name: string }, rank: (query: GenkitDocument, documents: readonly GenkitDocument[], options: unknown) => Promise<RankedDocuments>): unknown;
+  export function reranker(
+    options: { name: string },
+    rank: (query: GenkitDocument, documents: readonly GenkitDocument[], options: unknown) => Promise<RankedDocuments>,
+  ): unknown;
   export function genkitPluginV2(options: { name: string; init: () => unknown[] }): unknown;
 }

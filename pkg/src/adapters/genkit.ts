@@ -37,7 +37,12 @@ export function ranklet(options: RankletPluginOptions = {}): ReturnType<typeof g
         return defineReranker({ name }, async (query, documents, options) => {
           const { k, ...settings } = (options ?? {}) as RankletCallOptions;
           const loaded = await load();
-          const { results } = await loaded.rerank({ ...settings, topN: k, query: query.text, documents: documents.map(({ text }) => text) });
+          const { results } = await loaded.rerank({
+            ...settings,
+            topN: k,
+            query: query.text,
+            documents: documents.map(({ text }) => text),
+          });
           return {
             documents: results.map(({ index, score }) => {
               const { content, metadata } = documents[index] as (typeof documents)[number];

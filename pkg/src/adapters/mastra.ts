@@ -47,7 +47,10 @@ async function scorePairs(load: () => Promise<Reranker>, waiting: readonly Waiti
   try {
     const reranker = await load();
     // A sigmoid, because Mastra's sum of scores expects values between 0 and 1.
-    const scores = await reranker.score(waiting.map(({ pair }) => pair), { scores: "sigmoid" });
+    const scores = await reranker.score(
+      waiting.map(({ pair }) => pair),
+      { scores: "sigmoid" },
+    );
     waiting.forEach(({ resolve }, index) => resolve(scores[index] as number));
   } catch (error) {
     for (const { reject } of waiting) reject(error);

@@ -4,7 +4,9 @@ import type { DocumentOptions, Scores } from "ranklet";
 import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
 
 /** Options of the plug-in. */
-export interface PluginOptions extends RerankerOptions, Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument" | "rankFields" | "structured"> {
+export interface PluginOptions
+  extends RerankerOptions,
+    Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument" | "rankFields" | "structured"> {
   /** Max number of hits that are reranked, from the first. The others follow in Orama's order. Default 50. Orama finds 10 unless the search has a higher `limit`. */
   readonly candidates?: number | undefined;
   /** Max number of hits that are left, at least 1. Default: all. */
@@ -28,7 +30,12 @@ interface Results {
 /** A plug-in for `create({ plugins })` of Orama 3. */
 export interface OramaPlugin {
   readonly name: "ranklet";
-  readonly afterSearch: (database: unknown, params: { readonly term?: string | undefined }, language: string | undefined, results: Results) => Promise<void>;
+  readonly afterSearch: (
+    database: unknown,
+    params: { readonly term?: string | undefined },
+    language: string | undefined,
+    results: Results,
+  ) => Promise<void>;
 }
 
 /**

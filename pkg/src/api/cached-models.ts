@@ -44,7 +44,11 @@ export class PlatformCache implements CachedModels {
     return isThere;
   }
 
-  #find(call: string, model: ModelSource, options: CacheLookup | undefined): { readonly stores: ModelStores; readonly key: string } | undefined {
+  #find(
+    call: string,
+    model: ModelSource,
+    options: CacheLookup | undefined,
+  ): { readonly stores: ModelStores; readonly key: string } | undefined {
     const { cache, weights, revision, baseUrl } = checkOptions(call, options, lookupChecks);
     const location = locate(this.#platform, model, { revision, baseUrl, token: undefined }, false);
     const stores = this.#platform.stores(cache);

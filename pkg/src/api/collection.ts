@@ -71,12 +71,16 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   }
 
   rank(query: string, options?: CollectionRankOptions): AsyncGenerator<CollectionRanking<D>, void> {
-    const { scores = "model", signal, candidates, deadlineMs, highlights, returnDocuments = false, latest = false, ...choice } = checkOptions(
-      "collection.rank",
-      options,
-      collectionChecks,
-      queryRefusals,
-    );
+    const {
+      scores = "model",
+      signal,
+      candidates,
+      deadlineMs,
+      highlights,
+      returnDocuments = false,
+      latest = false,
+      ...choice
+    } = checkOptions("collection.rank", options, collectionChecks, queryRefusals);
     checkFirstStage("collection.rank", choice.fuse, candidates?.length ?? this.size);
     const job = { kind: "prepared", query: string(query, "collection.rank: query"), collection: this.#id, candidates } as const;
     this.#checkCandidates(candidates);
@@ -109,7 +113,11 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     this.#running.add(controller);
     const deadline = new Deadline(started, deadlineMs, controller.signal);
     try {
-      const parts = withRestart(this.#scorer, () => this.#resultsSoFar(request, ranked, deadline), () => ranked.restart());
+      const parts = withRestart(
+        this.#scorer,
+        () => this.#resultsSoFar(request, ranked, deadline),
+        () => ranked.restart(),
+      );
       for await (const results of parts) yield this.#ranking(request, ranked, results, [], started);
     } catch (error) {
       if (!deadline.hasCaused(error)) throw withItemInMessage(renumbered(error, (position) => documentIndex(job, position)));
@@ -122,7 +130,11 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   }
 
   /** Scores the documents, and yields the results so far after each micro-batch; at the end once more if they have highlights. */
-  async *#resultsSoFar({ job, scores, highlights }: RankRequest, ranked: RankedDocuments, deadline: Deadline): AsyncGenerator<ScoredDocument[], void> {
+  async *#resultsSoFar(
+    { job, scores, highlights }: RankRequest,
+    ranked: RankedDocuments,
+    deadline: Deadline,
+  ): AsyncGenerator<ScoredDocument[], void> {
     const scorer = this.#scorer;
     const { device } = scorer.info.backend;
     for await (const ready of streamJob(scorer, job, 0, { scores, maxStepMs: deadline.maxStepMs, signal: deadline.signal })) {
@@ -134,12 +146,26 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     if (highlights === undefined || ranked.total === 0) return;
     expectSameDevice(scorer, device);
     const textOf = (position: number): string => this.#texts[documentIndex(job, position)] as string;
-    yield withHighlights(scorer, ranked.results, { query: job.query, textOf, limits: this.#limits, scores, count: highlights }, deadline, ranked.totals);
+    yield withHighlights(
+      scorer,
+      ranked.results,
+      { query: job.query, textOf, limits: this.#limits, scores, count: highlights },
+      deadline,
+      ranked.totals,
+    );
   }
 
-  #ranking({ job, returnDocuments }: RankRequest, { done, total, totals }: RankedDocuments, results: readonly ScoredDocument[], unscored: readonly number[], started: number): CollectionRanking<D> {
+  #ranking(
+    { job, returnDocuments }: RankRequest,
+    { done, total, totals }: RankedDocuments,
+    results: readonly ScoredDocument[],
+    unscored: readonly number[],
+    started: number,
+  ): CollectionRanking<D> {
     return {
-      results: results.map((scored) => toResult({ ...scored, index: documentIndex(job, scored.index) }, returnDocuments ? this.#documents : undefined)),
+      results: results.map((scored) =>
+        toResult({ ...scored, index: documentIndex(job, scored.index) }, returnDocuments ? this.#documents : undefined),
+      ),
       unscored: unscored.map((position) => documentIndex(job, position)),
       done,
       total,
@@ -152,7 +178,10 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   #checkCandidates(candidates: Uint32Array | undefined): void {
     const position = candidates?.findIndex((index) => index >= this.size) ?? -1;
     if (position === -1) return;
-    throw new RankletError("input", `collection.rank: candidates[${position}] is ${candidates?.[position]}, and the collection has ${this.size} documents`);
+    throw new RankletError(
+      "input",
+      `collection.rank: candidates[${position}] is ${candidates?.[position]}, and the collection has ${this.size} documents`,
+    );
   }
 }
 

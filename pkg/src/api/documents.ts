@@ -37,9 +37,17 @@ export function* readDocuments<D>(documents: Iterable<D>, { rankFields, structur
       hasField = true;
       yield { document, text: document };
     } else {
-      const fields = expectFields(document, index, rankFields === undefined ? "must be a string or an object" : "must be an object with the fields of rankFields");
+      const fields = expectFields(
+        document,
+        index,
+        rankFields === undefined ? "must be a string or an object" : "must be an object with the fields of rankFields",
+      );
       hasField ||= rankFields?.some((field) => valueAt(fields, field) !== undefined) ?? true;
-      yield { document, text: structured === undefined ? fieldsText(fields, index, rankFields ?? []) : structuredText(fields, index, rankFields, structured) };
+      yield {
+        document,
+        text:
+          structured === undefined ? fieldsText(fields, index, rankFields ?? []) : structuredText(fields, index, rankFields, structured),
+      };
     }
     index++;
   }
@@ -77,7 +85,10 @@ function fieldText(value: unknown, index: number, field: string): string {
   const text = Array.isArray(value) ? listText(value) : scalarText(value);
   if (text !== undefined) return text;
   const what = Array.isArray(value) ? "an array with other items" : kindOf(value);
-  throw wrong(index, `field "${field}" of rankFields must be a string, a number, a boolean, a valid Date or an array of these, not ${what}`);
+  throw wrong(
+    index,
+    `field "${field}" of rankFields must be a string, a number, a boolean, a valid Date or an array of these, not ${what}`,
+  );
 }
 
 /** Joins the items of a list. Returns `undefined` if one is not a scalar. */
@@ -92,7 +103,10 @@ function structuredText(document: Fields, index: number, fields: readonly string
     throw wrong(index, `${field} has ${what}, which cannot be written as text`);
   };
   const chosen = fields?.map((field) => [field, valueAt(document, field)] as const).filter(([, value]) => !isMissing(value));
-  const value = chosen === undefined ? toValue(document, at("the document")) : new Map(chosen.map(([field, inner]) => [field, toValue(inner, at(`field "${field}"`))]));
+  const value =
+    chosen === undefined
+      ? toValue(document, at("the document"))
+      : new Map(chosen.map(([field, inner]) => [field, toValue(inner, at(`field "${field}"`))]));
   return structured === "yaml" ? toYaml(value) : valueLines("", value).join("\n");
 }
 
@@ -102,7 +116,9 @@ function valueLines(path: string, value: Value): string[] {
   if (value instanceof Map) return [...value].flatMap(([key, inner]) => valueLines(path === "" ? key : `${path}.${key}`, inner as Value));
   if (!Array.isArray(value)) return [`${path}: ${String(value)}`];
   const items = value as readonly Value[];
-  return items.some((item) => typeof item === "object" && item !== null) ? items.flatMap((item) => valueLines(path, item)) : [`${path}: ${listText(items) ?? ""}`];
+  return items.some((item) => typeof item === "object" && item !== null)
+    ? items.flatMap((item) => valueLines(path, item))
+    : [`${path}: ${listText(items) ?? ""}`];
 }
 
 function wrong(index: number, message: string): RankletError {

@@ -7,7 +7,11 @@ import { abortable, withAbortController } from "../util/abort.js";
 type PairOptions = { readonly [Name in "unit" | "of" | "samples"]?: ExplainedPair[Name] | undefined };
 
 /** Returns a pair to explain, with the defaults of the options. */
-export function explainedPair(query: string, document: string, { unit = "word", of = "document", samples = 0 }: PairOptions): ExplainedPair {
+export function explainedPair(
+  query: string,
+  document: string,
+  { unit = "word", of = "document", samples = 0 }: PairOptions,
+): ExplainedPair {
   return { query, document, unit, of, samples };
 }
 
@@ -18,7 +22,9 @@ export async function explain(
   signal: AbortSignal | undefined,
   onProgress: ((progress: ExplainProgress) => void) | undefined,
 ): Promise<Explanation> {
-  const last = await follow(scorer, pair, signal, (step) => onProgress?.({ stage: "explain", done: step.done, total: step.total, explanation: step.explanation() }));
+  const last = await follow(scorer, pair, signal, (step) =>
+    onProgress?.({ stage: "explain", done: step.done, total: step.total, explanation: step.explanation() }),
+  );
   return last.explanation();
 }
 
@@ -55,7 +61,12 @@ export async function compare(
 }
 
 /** Explains a pair. Returns the last step. */
-async function follow(scorer: Scorer, pair: ExplainedPair, signal: AbortSignal | undefined, onStep: (step: ExplanationStep) => void): Promise<ExplanationStep> {
+async function follow(
+  scorer: Scorer,
+  pair: ExplainedPair,
+  signal: AbortSignal | undefined,
+  onStep: (step: ExplanationStep) => void,
+): Promise<ExplanationStep> {
   let last: ExplanationStep | undefined;
   for await (const step of explained(scorer, pair, signal)) {
     last = step;

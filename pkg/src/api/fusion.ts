@@ -33,14 +33,19 @@ export function fuseOptions(value: unknown, name: string): Fusion {
 /** @throws RankletError `input` if the first stage does not have a score for each of `count` documents */
 export function checkFirstStage(call: string, fusion: Fusion | undefined, count: number): void {
   if (fusion === undefined || fusion.firstStage.length === count) return;
-  throw new RankletError("input", `${call}: fuse: the first stage must have a score or null for each of the ${count} documents, and it has ${fusion.firstStage.length}`);
+  throw new RankletError(
+    "input",
+    `${call}: fuse: the first stage must have a score or null for each of the ${count} documents, and it has ${fusion.firstStage.length}`,
+  );
 }
 
 /** Replaces the model's scores by fused ones. Of equal scores, that of the first document has the better rank. */
 export function fused(scored: readonly ScoredDocument[], { firstStage, method, k, weight }: Fusion): ScoredDocument[] {
   const model: (number | null)[] = firstStage.map(() => null);
   for (const { index, score } of scored) model[index] = score;
-  const [modelPart, firstPart] = [model, firstStage].map((values) => (method === "rrf" ? reciprocalRanks(values, k) : normalized(values))) as [number[], number[]];
+  const [modelPart, firstPart] = [model, firstStage].map((values) =>
+    method === "rrf" ? reciprocalRanks(values, k) : normalized(values),
+  ) as [number[], number[]];
   const [modelWeight, firstWeight] = method === "rrf" ? [1, 1] : [weight, 1 - weight];
   return scored.map((document) => ({
     ...document,

@@ -50,7 +50,12 @@ export async function withHighlights(
       if (isWhole) found.add(sentence, modelScore);
       return !isWhole;
     });
-    const jobs = queryJobs(query, open.map(({ text }) => text), limits, scorer.info.backend.workers);
+    const jobs = queryJobs(
+      query,
+      open.map(({ text }) => text),
+      limits,
+      scorer.info.backend.workers,
+    );
     await scoreJobs(scorer, jobs, {
       scores,
       signal: deadline.signal,
@@ -74,7 +79,13 @@ export async function withHighlights(
 }
 
 /** Finds the sentences of documents, one window of documents at a time. */
-async function readSentences(scorer: Scorer, query: string, texts: readonly string[], limits: DocumentLimits, signal: AbortSignal): Promise<Sentence[]> {
+async function readSentences(
+  scorer: Scorer,
+  query: string,
+  texts: readonly string[],
+  limits: DocumentLimits,
+  signal: AbortSignal,
+): Promise<Sentence[]> {
   const sentences: Sentence[] = [];
   let first = 0;
   for (const documents of windows(texts, ({ length }) => length, 1)) {

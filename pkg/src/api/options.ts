@@ -1,6 +1,18 @@
 import { RankletError } from "../errors.js";
 import type { CompareProgress, ExplainProgress, PrepareProgress, ScoreProgress } from "../types.js";
-import { abortSignal, array, boolean, callback, type Check, iterable, nonNegativeInteger, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import {
+  abortSignal,
+  array,
+  boolean,
+  callback,
+  type Check,
+  iterable,
+  nonNegativeInteger,
+  oneOf,
+  positiveInteger,
+  string,
+  wrongType,
+} from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
 import { fuseOptions } from "./fusion.js";
 
@@ -20,7 +32,13 @@ const documentChecks = {
 };
 
 /** Checks of `ResultOptions`. */
-const rankingChecks = { topN: positiveInteger, minScore: finiteNumber, deadlineMs: positiveNumber, fuse: fuseOptions, highlights: positiveInteger };
+const rankingChecks = {
+  topN: positiveInteger,
+  minScore: finiteNumber,
+  deadlineMs: positiveNumber,
+  fuse: fuseOptions,
+  highlights: positiveInteger,
+};
 
 /** Options of all calls with one query that cannot be applied. */
 export const queryRefusals = { instruction: "put the instruction into the query" };

@@ -149,7 +149,13 @@ export class LoadedReranker {
       const chosen = chooseResults(finished(scores), checked);
       if (checked.highlights === undefined) return { ...scores, results: chosen };
       expectSameDevice(this.#scorer, device);
-      const settings = { query, textOf: (index: number) => texts[index] as string, limits, scores: checked.scores ?? "model", count: checked.highlights };
+      const settings = {
+        query,
+        textOf: (index: number) => texts[index] as string,
+        limits,
+        scores: checked.scores ?? "model",
+        count: checked.highlights,
+      };
       return { ...scores, results: await withHighlights(this.#scorer, chosen, settings, deadline, scores.totals) };
     });
     const { tokens, engineMs, cacheHits } = totals;
@@ -176,7 +182,18 @@ export class LoadedReranker {
     if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
     this.#expectOneLabel("stream");
     const total = Array.isArray(documents) ? documents.length : undefined;
-    return this.#stream({ query, documents, total, text: checked, minScore, highlights, limits: documentLimits(checked), returnDocuments, scores, signal });
+    return this.#stream({
+      query,
+      documents,
+      total,
+      text: checked,
+      minScore,
+      highlights,
+      limits: documentLimits(checked),
+      returnDocuments,
+      scores,
+      signal,
+    });
   }
 
   /**
@@ -235,7 +252,8 @@ export class LoadedReranker {
     const { signal, onProgress, ...checked } = checkOptions("compare", options, compareChecks, compareRefusals);
     this.#expectOneLabel("compare");
     const checkedQuery = string(query, "compare: query");
-    const pairOf = (document: unknown, name: string): ExplainedPair => explainedPair(checkedQuery, string(document, `compare: ${name}`), checked);
+    const pairOf = (document: unknown, name: string): ExplainedPair =>
+      explainedPair(checkedQuery, string(document, `compare: ${name}`), checked);
     const pairs = [pairOf(a, "a"), pairOf(b, "b")] as const;
     return this.#run({ signal }, () => compare(this.#scorer, pairs, signal, onProgress));
   }
@@ -321,7 +339,11 @@ export class LoadedReranker {
   async *#streamOnce<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
     let done = 0;
     const { device } = this.info.backend;
-    for (const window of windows(readDocuments(settings.documents as Iterable<D>, settings.text), ({ text }) => text.length, this.#workers)) {
+    for (const window of windows(
+      readDocuments(settings.documents as Iterable<D>, settings.text),
+      ({ text }) => text.length,
+      this.#workers,
+    )) {
       const first = done;
       const documents = window.map(({ text }) => text);
       const job = { kind: "query", query: settings.query, documents, limits: settings.limits } as const;
@@ -342,7 +364,11 @@ export class LoadedReranker {
   }
 
   /** Adds highlights to results of a stream, if it has them. */
-  async #highlighted(results: ScoredDocument[], { query, limits, scores, highlights: count, signal }: StreamSettings, textOf: (index: number) => string): Promise<ScoredDocument[]> {
+  async #highlighted(
+    results: ScoredDocument[],
+    { query, limits, scores, highlights: count, signal }: StreamSettings,
+    textOf: (index: number) => string,
+  ): Promise<ScoredDocument[]> {
     if (count === undefined || results.length === 0) return results;
     const deadline = new Deadline(0, undefined, signal);
     try {
@@ -360,7 +386,10 @@ export class LoadedReranker {
   #expectOneLabel(call: string): void {
     const { numLabels } = this.info;
     if (numLabels !== 1) {
-      throw new RankletError("input", `${call} needs a model with one label, and this one has ${numLabels}; use score(), which returns every label`);
+      throw new RankletError(
+        "input",
+        `${call} needs a model with one label, and this one has ${numLabels}; use score(), which returns every label`,
+      );
     }
   }
 }

@@ -23,7 +23,9 @@ export interface ResultChoice {
 export function scoredDocuments({ scores, spans }: Pick<PartialScores, "scores" | "spans">, indices?: Uint32Array): ScoredDocument[] {
   return Array.from(scores, (score, position) => {
     const index = indices?.[position] ?? position;
-    return spans === undefined ? { index, score } : { index, score, span: { start: spans[2 * position] as number, end: spans[2 * position + 1] as number } };
+    return spans === undefined
+      ? { index, score }
+      : { index, score, span: { start: spans[2 * position] as number, end: spans[2 * position + 1] as number } };
   });
 }
 

@@ -22,7 +22,13 @@ export interface CallScores {
 }
 
 /** Scores `total` pairs, or those that can be scored before the deadline. Returns their scores and spans in order, and the totals. */
-export async function scoreCall(scorer: Scorer, jobs: Iterable<Job>, total: number, settings: ScoreSettings, deadline: Deadline): Promise<CallScores> {
+export async function scoreCall(
+  scorer: Scorer,
+  jobs: Iterable<Job>,
+  total: number,
+  settings: ScoreSettings,
+  deadline: Deadline,
+): Promise<CallScores> {
   throwIfAborted(settings.signal);
   const { numLabels } = scorer.info;
   const scores = new Float32Array(total * numLabels);

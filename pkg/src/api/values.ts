@@ -24,7 +24,8 @@ export function toValue(value: unknown, fail: (what: string) => never, depth = 0
 
 /** Returns the text of a value that is not an object or an array. */
 export function scalarText(value: unknown): string | undefined {
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return String(value);
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || typeof value === "bigint")
+    return String(value);
   return isDate(value) ? dateText(value) : undefined;
 }
 

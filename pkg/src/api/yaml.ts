@@ -15,14 +15,29 @@ const otherTypes = [
 ];
 
 /** Characters at which a text without quotes would be read as something else. */
-const indicators = /^(?:---|\.\.\.)|^[#,[\]{}&*!|>'"%@`]|^[?:-](?=$|[\0 \t\r\n\x85\u2028\u2029])|:(?=$|[\0 \t\r\n\x85\u2028\u2029])|[\0 \t\r\n\x85\u2028\u2029]#/;
+const indicators =
+  /^(?:---|\.\.\.)|^[#,[\]{}&*!|>'"%@`]|^[?:-](?=$|[\0 \t\r\n\x85\u2028\u2029])|:(?=$|[\0 \t\r\n\x85\u2028\u2029])|[\0 \t\r\n\x85\u2028\u2029]#/;
 const lineBreak = /[\n\x85\u2028\u2029]/;
 /** Characters that only double quotes can hold. */
 const special = /[^\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]|[\ufeff\u{10ffff}]/u;
 /** Characters that are escaped in double quotes. */
 const escaped = /["\\\ufeff\u2028\u2029]|[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]/gu;
 const shortEscapes: Readonly<Record<string, string>> = {
-  "\0": "0", "\x07": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r", "\x1b": "e", '"': '"', "\\": "\\", "\x85": "N", "\xa0": "_", "\u2028": "L", "\u2029": "P",
+  "\0": "0",
+  "\x07": "a",
+  "\b": "b",
+  "\t": "t",
+  "\n": "n",
+  "\v": "v",
+  "\f": "f",
+  "\r": "r",
+  "\x1b": "e",
+  '"': '"',
+  "\\": "\\",
+  "\x85": "N",
+  "\xa0": "_",
+  "\u2028": "L",
+  "\u2029": "P",
 };
 
 /** A key of more characters is written after `?`. PyYAML counts the tag `!!str` too. */
@@ -86,7 +101,9 @@ function scalarText(value: Value, indent: number): string {
 
 /** A line break is written as two, because a parser reads a single one as a space. */
 function singleQuoted(text: string, indent: number): string {
-  const lines = text.replaceAll("'", "''").replace(/[\n\x85\u2028\u2029]+/g, (breaks) => `${breaks.startsWith("\n") ? "\n" : ""}${breaks}${" ".repeat(indent)}`);
+  const lines = text
+    .replaceAll("'", "''")
+    .replace(/[\n\x85\u2028\u2029]+/g, (breaks) => `${breaks.startsWith("\n") ? "\n" : ""}${breaks}${" ".repeat(indent)}`);
   return `'${lines}'`;
 }
 

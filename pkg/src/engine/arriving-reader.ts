@@ -49,7 +49,8 @@ export class ArrivingReader implements FileReader {
   async read(start: number, end: number): Promise<Uint8Array> {
     for (;;) {
       const piece = this.#pieces[0];
-      if (start < this.#offset || (piece === undefined && this.#isEnded)) throw unreadable(this.#name, `it ended after ${this.#offset} bytes`);
+      if (start < this.#offset || (piece === undefined && this.#isEnded))
+        throw unreadable(this.#name, `it ended after ${this.#offset} bytes`);
       if (piece === undefined) await new Promise<void>((resolve) => (this.#notify = resolve));
       else if (start >= this.#offset + piece.size) this.#drop(piece);
       else {

@@ -15,7 +15,8 @@ let latest: { readonly key: unknown; readonly module: Promise<WebAssembly.Module
 
 /** @throws RankletError `unsupported` if the runtime has no WebAssembly, as Fastly's */
 export function requireWebAssembly(): void {
-  if (typeof WebAssembly !== "object") throw new RankletError("unsupported", "load: this runtime has no WebAssembly, which the engine needs");
+  if (typeof WebAssembly !== "object")
+    throw new RankletError("unsupported", "load: this runtime has no WebAssembly, which the engine needs");
 }
 
 /**
@@ -59,7 +60,10 @@ async function compileUrl(platform: Platform, url: URL, fetch: FetchFunction | u
   const page = (response.headers.get("content-type") ?? "").startsWith("text/html");
   if (response.ok && !page) return compileResponse(response);
   await response.body?.cancel();
-  throw new RankletError("network", `the engine is missing: ${url.href} answered ${page ? "a page of HTML" : statusOf(response)}; ${platform.missingFileAdvice}`);
+  throw new RankletError(
+    "network",
+    `the engine is missing: ${url.href} answered ${page ? "a page of HTML" : statusOf(response)}; ${platform.missingFileAdvice}`,
+  );
 }
 
 async function readEngine(platform: Platform, url: URL): Promise<ArrayBuffer> {
@@ -81,7 +85,8 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
     return await WebAssembly.compile(await response.arrayBuffer());
   } catch (error) {
     // The connection broke.
-    if ((error as Error | undefined)?.name === "TypeError") throw new RankletError("network", `the engine could not be downloaded: ${messageOf(error)}`, { cause: error });
+    if ((error as Error | undefined)?.name === "TypeError")
+      throw new RankletError("network", `the engine could not be downloaded: ${messageOf(error)}`, { cause: error });
     throw error;
   }
 }

@@ -68,7 +68,12 @@ export class Engine implements Scorer {
   #runningJobs = 0;
   #disposed = false;
 
-  private constructor(model: WasmReranker, { nextTask, maxStepMs, warnings = [] }: EngineThread, reason?: string, parts?: { readonly plan: LayersPlan; readonly rest: Rest }) {
+  private constructor(
+    model: WasmReranker,
+    { nextTask, maxStepMs, warnings = [] }: EngineThread,
+    reason?: string,
+    parts?: { readonly plan: LayersPlan; readonly rest: Rest },
+  ) {
     this.#model = model;
     this.#variants = new VariantsCache(model);
     this.#rest = parts?.rest;
@@ -87,7 +92,12 @@ export class Engine implements Scorer {
    * Loads a model, or the first layers of one that is split.
    * @throws RankletError with the engine's code if it refuses the files or settings; `input` for a file that cannot be read
    */
-  static async load(files: ReadonlyMap<string, FileData>, settings: EngineSettings, thread: EngineThread, split?: EngineSplit): Promise<Engine> {
+  static async load(
+    files: ReadonlyMap<string, FileData>,
+    settings: EngineSettings,
+    thread: EngineThread,
+    split?: EngineSplit,
+  ): Promise<Engine> {
     const { smallFiles, weights, bytes } = await readSmallFiles(files, settings.weights);
     // Without weights, their names are all that the engine needs to tell which are missing.
     if (bytes === 0) for (const [name] of weights) smallFiles.set(name, new Uint8Array());
@@ -105,7 +115,8 @@ export class Engine implements Scorer {
       throw error;
     }
     const finish = (): Promise<WasmReranker> => callEngineAsync(() => loader.finish_async());
-    const model = settings.device === "cpu" ? callEngine(() => loader.finish()) : await (settings.no_cache ? finish() : withGpuChoices(finish));
+    const model =
+      settings.device === "cpu" ? callEngine(() => loader.finish()) : await (settings.no_cache ? finish() : withGpuChoices(finish));
     return callEngine(() => new Engine(model, thread, settings.reason, parts));
   }
 
@@ -150,7 +161,9 @@ export class Engine implements Scorer {
 
   async sentences(query: string, { documents, limits }: DocumentBatch): Promise<readonly Uint32Array[]> {
     await this.#turn();
-    return callEngine(() => documents.map((document) => this.#model.sentences(query, document, limits.maxTokensPerDocument, limits.longDocuments)));
+    return callEngine(() =>
+      documents.map((document) => this.#model.sentences(query, document, limits.maxTokensPerDocument, limits.longDocuments)),
+    );
   }
 
   async prepare(collection: number, { documents, limits }: DocumentBatch): Promise<void> {
@@ -214,7 +227,12 @@ export class Engine implements Scorer {
       engineMs = 0;
     };
     if (this.#rest !== undefined) {
-      return scoreInParts(scoring, this.#rest, { turn, signal: options.signal, budget: stepBudget, onScores: (scores, ms) => onScores(scores, ms, stepBudget) });
+      return scoreInParts(scoring, this.#rest, {
+        turn,
+        signal: options.signal,
+        budget: stepBudget,
+        onScores: (scores, ms) => onScores(scores, ms, stepBudget),
+      });
     }
     for (;;) {
       await turn();
@@ -233,7 +251,8 @@ export class Engine implements Scorer {
     try {
       return await callEngineAsync(() => scoring.step_async());
     } catch (error) {
-      if (isDeviceLost(error) && engineDamage() === undefined) this.#info = { ...parseInfo(callEngine(() => this.#model.info())), warnings: this.#info.warnings };
+      if (isDeviceLost(error) && engineDamage() === undefined)
+        this.#info = { ...parseInfo(callEngine(() => this.#model.info())), warnings: this.#info.warnings };
       throw error;
     }
   }
@@ -256,7 +275,13 @@ export class Engine implements Scorer {
 /** Decides how the model is split, and restricts the loader to the first part of it. */
 function planSplit(loader: WasmLoader, weights: string | undefined, request: SplitRequest | LayersPlan): SplitPlan {
   if (weights === undefined) return { split: "copies", workers: 1 };
-  const plan = "split" in request ? request : chooseSplit(callEngine(() => loader.split(weights, request.workers)), request);
+  const plan =
+    "split" in request
+      ? request
+      : chooseSplit(
+          callEngine(() => loader.split(weights, request.workers)),
+          request,
+        );
   if (plan.split === "layers") callEngine(() => loader.keep_first_part(Uint32Array.from(plan.cuts)));
   return plan;
 }

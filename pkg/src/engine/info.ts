@@ -37,7 +37,12 @@ export function parseInfo(json: string, reason?: string): ModelInfo {
     layers: info.layers,
     weights: info.weights,
     memoryBytes: info.memory_bytes,
-    backend: { ...info.backend, ...(reason === undefined ? {} : { reason }), device: info.backend.device === "gpu" ? "webgpu" : "cpu", workers: 0 },
+    backend: {
+      ...info.backend,
+      ...(reason === undefined ? {} : { reason }),
+      device: info.backend.device === "gpu" ? "webgpu" : "cpu",
+      workers: 0,
+    },
     warnings: info.warnings,
   });
 }

@@ -14,7 +14,10 @@ export function startEngine(module: WebAssembly.Module): void {
   if (started) return;
   // Seeds of hash tables. Without this check, the engine would trap.
   if (typeof globalThis.crypto?.getRandomValues !== "function") {
-    throw new RankletError("unsupported", "this runtime has no crypto.getRandomValues, which the engine needs; in Node, use version 20.19 or later");
+    throw new RankletError(
+      "unsupported",
+      "this runtime has no crypto.getRandomValues, which the engine needs; in Node, use version 20.19 or later",
+    );
   }
   try {
     initSync({ module });
@@ -33,6 +36,8 @@ export function engineDamage(): RankletError | undefined {
 /** Marks this thread's engine as damaged by a trap, after which its memory may be invalid. Returns the error to throw. */
 export function markDamaged(trap: unknown, message: string): RankletError {
   const failure = `the engine failed (${message})`;
-  damage ??= new RankletError("internal", `${failure} and cannot be used again on this thread; use a worker, which can be replaced`, { cause: trap });
+  damage ??= new RankletError("internal", `${failure} and cannot be used again on this thread; use a worker, which can be replaced`, {
+    cause: trap,
+  });
   return new RankletError("internal", failure, { cause: trap });
 }

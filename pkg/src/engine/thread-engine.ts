@@ -32,12 +32,22 @@ export class ThreadEngine implements HostedEngine {
     return engineDamage() !== undefined;
   }
 
-  async load(module: WebAssembly.Module | undefined, files: ReadonlyMap<string, FileData>, settings: EngineSettings, split?: EngineSplit): Promise<Scorer> {
+  async load(
+    module: WebAssembly.Module | undefined,
+    files: ReadonlyMap<string, FileData>,
+    settings: EngineSettings,
+    split?: EngineSplit,
+  ): Promise<Scorer> {
     this.#start(module);
     return (this.#scorer = await Engine.load(files, settings, { nextTask: this.#nextTask }, split));
   }
 
-  async loadPart(module: WebAssembly.Module | undefined, files: ReadonlyMap<string, FileData>, settings: EngineSettings, part: PartSettings): Promise<void> {
+  async loadPart(
+    module: WebAssembly.Module | undefined,
+    files: ReadonlyMap<string, FileData>,
+    settings: EngineSettings,
+    part: PartSettings,
+  ): Promise<void> {
     this.#start(module);
     this.#part = await PartEngine.load(files, settings, part);
   }

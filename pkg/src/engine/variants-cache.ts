@@ -43,7 +43,15 @@ export class VariantsCache {
   }
 
   #create({ query, document, unit, of, samples, chunk }: ExplainedPair): WasmVariants {
-    return this.#model.variants(query, document, unit, of, samples, "chunk", chunk === undefined ? undefined : Uint32Array.of(chunk.start, chunk.end));
+    return this.#model.variants(
+      query,
+      document,
+      unit,
+      of,
+      samples,
+      "chunk",
+      chunk === undefined ? undefined : Uint32Array.of(chunk.start, chunk.end),
+    );
   }
 }
 

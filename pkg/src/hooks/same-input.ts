@@ -13,7 +13,10 @@ export function isSameInput(a: unknown, b: unknown, within: readonly object[] = 
   // In a cycle, the comparison of the outer object decides.
   if (within.includes(a)) return true;
   const [fields, otherFields] = [Object.entries(a), b as Readonly<Record<string, unknown>>];
-  return fields.length === Object.keys(b).length && fields.every(([name, value]) => Object.hasOwn(b, name) && isSameInput(value, otherFields[name], [...within, a]));
+  return (
+    fields.length === Object.keys(b).length &&
+    fields.every(([name, value]) => Object.hasOwn(b, name) && isSameInput(value, otherFields[name], [...within, a]))
+  );
 }
 
 /**
@@ -23,5 +26,7 @@ export function isSameInput(a: unknown, b: unknown, within: readonly object[] = 
  */
 function hasComparedContent(object: object, depth: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(object);
-  return prototype === null || prototype === Object.prototype || prototype === Array.prototype || (depth > 1 && typeTag(object) === "Object");
+  return (
+    prototype === null || prototype === Object.prototype || prototype === Array.prototype || (depth > 1 && typeTag(object) === "Object")
+  );
 }

@@ -7,7 +7,11 @@ import { loadingReranker, type RerankerOptions, type RerankerState } from "./sta
  * @param set receives every state, the first one at once
  * @returns the function that ends loading, or disposes the reranker
  */
-export function startLoading(model: ModelSource | undefined, options: RerankerOptions | undefined, set: (state: RerankerState) => void): () => void {
+export function startLoading(
+  model: ModelSource | undefined,
+  options: RerankerOptions | undefined,
+  set: (state: RerankerState) => void,
+): () => void {
   const controller = new AbortController();
   let reranker: Reranker | undefined;
   let ended = false;

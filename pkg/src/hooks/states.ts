@@ -1,4 +1,13 @@
-import type { DocumentInput, DownloadProgress, LoadOptions, RankletError, Reranker, RerankOptions, RerankResult, ScoreProgress } from "ranklet";
+import type {
+  DocumentInput,
+  DownloadProgress,
+  LoadOptions,
+  RankletError,
+  Reranker,
+  RerankOptions,
+  RerankResult,
+  ScoreProgress,
+} from "ranklet";
 
 /** A reranker of a component, while it loads and afterwards. */
 export interface RerankerState {

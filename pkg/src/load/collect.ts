@@ -67,7 +67,11 @@ async function filesIn(config: Promise<readonly ReadFile[]>): Promise<ReadonlySe
  * Reads the files with fixed names.
  * @param skipsUnneededFiles whether to leave out optional files that cannot matter for the model
  */
-function readFixed(source: FileSource, readConfig: Promise<readonly ReadFile[]>, skipsUnneededFiles: boolean): Promise<readonly ReadFile[]>[] {
+function readFixed(
+  source: FileSource,
+  readConfig: Promise<readonly ReadFile[]>,
+  skipsUnneededFiles: boolean,
+): Promise<readonly ReadFile[]>[] {
   const reading = new Map([[configFile.name, readConfig]]);
   const contentOf = async (name: string): Promise<Blob | undefined> => {
     const file = fixedFiles.find((other) => other.name === name);
@@ -128,7 +132,11 @@ async function readFile(source: FileSource, file: ModelFile, opening = source.op
  * Reads the weights in the first form that exists, with the shards that an index lists, or the tensors next to an ONNX file. If
  * the chosen file does not exist, returns the names of the forms that exist, without content, for the engine's message.
  */
-async function readWeights(source: FileSource, chosen: WeightsForm | undefined, listing: ReadonlySet<string> | undefined): Promise<readonly WeightsFile[]> {
+async function readWeights(
+  source: FileSource,
+  chosen: WeightsForm | undefined,
+  listing: ReadonlySet<string> | undefined,
+): Promise<readonly WeightsFile[]> {
   const forms = chosen === undefined ? weightsForms : [chosen];
   const opened = await openFirst(source, forms);
   const form = forms.find(({ name }) => name === opened?.name);
@@ -138,7 +146,9 @@ async function readWeights(source: FileSource, chosen: WeightsForm | undefined, 
       throw source.missingWeights();
     }
     const present = listing ?? (await openAll(source, weightsForms)).map(({ name }) => name);
-    return Array.from(present).filter((name) => chosenForm(name) !== undefined).map((name) => [name, new Blob()]);
+    return Array.from(present)
+      .filter((name) => chosenForm(name) !== undefined)
+      .map((name) => [name, new Blob()]);
   }
   if (form.shardSuffix === null) {
     const data = (await Promise.all(dataFilesOf(form).map((files) => openWhileFound(source, files)))).flat();

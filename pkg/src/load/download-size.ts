@@ -33,7 +33,16 @@ export async function downloadSize(platform: Platform, source: ModelSource | und
   const cache = openCache(platform, location, cacheSetting, offline, weights);
   if (cache !== undefined && !cache.refresh && (await cache.model.isComplete())) return 0;
   return withAbortController(signal, async (controller) => {
-    const context = { platform, budget: new MemoryBudget(settings), offline, entry: undefined, fetch, arrives: false, signal: controller.signal, onProgress: undefined };
+    const context = {
+      platform,
+      budget: new MemoryBudget(settings),
+      offline,
+      entry: undefined,
+      fetch,
+      arrives: false,
+      signal: controller.signal,
+      onProgress: undefined,
+    };
     const measuring = new MeasuringSource(openSource(location, weights, context));
     const files = await abortable(collectFiles(measuring, weights), controller.signal);
     // For other files, an engine would explain what is wrong.

@@ -73,9 +73,16 @@ export function openCache(
 }
 
 /** Returns the warning that a model is not cached, although it is by default. */
-export function noCacheWarnings(platform: Platform, location: ModelLocation, { isWanted }: CacheSetting, cache: OpenedCache | undefined): readonly string[] {
+export function noCacheWarnings(
+  platform: Platform,
+  location: ModelLocation,
+  { isWanted }: CacheSetting,
+  cache: OpenedCache | undefined,
+): readonly string[] {
   const isExpected = location.kind === "remote" && location.hub !== undefined && isWanted === undefined;
-  return isExpected && cache === undefined ? [`the model is not stored in a cache and will be downloaded again next time: ${platform.noStore}`] : [];
+  return isExpected && cache === undefined
+    ? [`the model is not stored in a cache and will be downloaded again next time: ${platform.noStore}`]
+    : [];
 }
 
 /**
@@ -89,7 +96,10 @@ export async function loadThroughCache(cache: OpenedCache | undefined, steps: Lo
   const cached = (): Promise<LoadedModel | undefined> => loadCached(model, steps, warnings, signal);
   if (steps.offline) return (await cached()) ?? loadedWith(await steps.start(withFailure(steps.collect(), model)), warnings);
   if (refresh) return model.lock((isLocked) => loadRefreshed(cache, isLocked, steps, warnings, cached), signal);
-  return (await cached()) ?? (await model.lock(async (isLocked) => (await cached()) ?? (await download(cache, isLocked, steps, warnings)), signal));
+  return (
+    (await cached()) ??
+    (await model.lock(async (isLocked) => (await cached()) ?? (await download(cache, isLocked, steps, warnings)), signal))
+  );
 }
 
 /** Loads the model from the cache. Returns `undefined` if that does not have it, or has damaged files, which it removes. */
@@ -109,7 +119,13 @@ async function loadCached(model: ModelCache, steps: LoadSteps, warnings: string[
 }
 
 /** Downloads what has changed. If the server cannot be reached, loads from the cache. */
-async function loadRefreshed(cache: OpenedCache, isLocked: boolean, steps: LoadSteps, warnings: string[], cached: () => Promise<LoadedModel | undefined>): Promise<LoadedModel> {
+async function loadRefreshed(
+  cache: OpenedCache,
+  isLocked: boolean,
+  steps: LoadSteps,
+  warnings: string[],
+  cached: () => Promise<LoadedModel | undefined>,
+): Promise<LoadedModel> {
   try {
     return await download(cache, isLocked, steps, warnings);
   } catch (error) {
@@ -122,7 +138,12 @@ async function loadRefreshed(cache: OpenedCache, isLocked: boolean, steps: LoadS
 }
 
 /** @param continues whether an interrupted download may be continued */
-async function download({ model, stores, maxBytes, refresh }: OpenedCache, continues: boolean, steps: LoadSteps, warnings: string[]): Promise<LoadedModel> {
+async function download(
+  { model, stores, maxBytes, refresh }: OpenedCache,
+  continues: boolean,
+  steps: LoadSteps,
+  warnings: string[],
+): Promise<LoadedModel> {
   const entry = await model.openEntry(continues, refresh);
   const collecting = steps.collect(entry);
   let scorer: Scorer;

@@ -1,4 +1,15 @@
-import { isPlainName, isShardName, maxIndexBytes, maxModules, maxModulesBytes, maxShards, type ModelFile, type ModelFiles, moduleLayout, type WeightsForm } from "../model/model-files.js";
+import {
+  isPlainName,
+  isShardName,
+  maxIndexBytes,
+  maxModules,
+  maxModulesBytes,
+  maxShards,
+  type ModelFile,
+  type ModelFiles,
+  moduleLayout,
+  type WeightsForm,
+} from "../model/model-files.js";
 import { isObject } from "../util/check.js";
 
 /** Alternative files, of which the first that exists is read. If the last is required, one of them must exist. */
@@ -47,7 +58,9 @@ function moduleFiles(folder: string, kind: (typeof moduleLayout.kinds)[number]):
   const config: FileChoice = [{ name: `${folder}/${moduleLayout.config}`, required: kind.config === "required", code: "config", listedIn }];
   if (kind.weights === "none") return [config];
   const last = moduleLayout.weights.length - 1;
-  const weights = moduleLayout.weights.map((name, at): ModelFile => ({ name: `${folder}/${name}`, required: at === last, code: "weights", listedIn }));
+  const weights = moduleLayout.weights.map(
+    (name, at): ModelFile => ({ name: `${folder}/${name}`, required: at === last, code: "weights", listedIn }),
+  );
   return [config, weights];
 }
 

@@ -5,7 +5,18 @@ import { chosenForm, unknownWeightsMessage, type WeightsForm } from "../model/mo
 import type { Platform } from "../platform/platform.js";
 import type { DownloadProgress, LoadOptions, ScoreCacheOptions } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
-import { abortSignal, boolean, callback, checkOptions, isObject, kindOf, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import {
+  abortSignal,
+  boolean,
+  callback,
+  checkOptions,
+  isObject,
+  kindOf,
+  oneOf,
+  positiveInteger,
+  string,
+  wrongType,
+} from "../util/check.js";
 import type { FetchFunction } from "../util/request.js";
 import { typeTag } from "../util/type-tag.js";
 import { type CacheSetting, cacheSetting } from "./cache-options.js";
@@ -75,7 +86,23 @@ const maxWorkers = 64;
  */
 export function readLoadOptions(platform: Platform, options: LoadOptions | undefined): CheckedLoadOptions {
   const checked = checkOptions("load", options, loadChecks, loadRefusals);
-  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", split = "auto", cache = {}, localFilesOnly = false, maxLength, maxMemoryBytes, weights, integrity, scoreCache, wasm, fetch } = checked;
+  const {
+    signal,
+    onProgress,
+    device = "auto",
+    dtype = "auto",
+    workers = "auto",
+    split = "auto",
+    cache = {},
+    localFilesOnly = false,
+    maxLength,
+    maxMemoryBytes,
+    weights,
+    integrity,
+    scoreCache,
+    wasm,
+    fetch,
+  } = checked;
   throwIfAborted(signal);
   if (split === "layers" && (device === "webgpu" || (workers !== "auto" && workers < 2))) {
     throw new RankletError("input", 'load: split "layers" needs at least 2 workers and the CPU; leave it out');
@@ -90,18 +117,40 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
     ...(cache.isWanted === false ? { no_cache: true } : {}),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / sharers) }),
   };
-  return { settings, workers, maxAutoWorkers, split, hub: checked, weights, integrity, scoreCache, wasm, fetch, cache, localFilesOnly, signal, onProgress };
+  return {
+    settings,
+    workers,
+    maxAutoWorkers,
+    split,
+    hub: checked,
+    weights,
+    integrity,
+    scoreCache,
+    wasm,
+    fetch,
+    cache,
+    localFilesOnly,
+    signal,
+    onProgress,
+  };
 }
 
 /**
  * Chooses the engine's device setting. "auto" leaves the choice to the engine only if the runtime has WebGPU.
  * @throws RankletError `unsupported` if "webgpu" is required and missing, or requested for several workers
  */
-function deviceSettings(platform: Platform, device: "auto" | "webgpu" | "cpu", workers: "auto" | number): Pick<EngineSettings, "device" | "reason"> {
+function deviceSettings(
+  platform: Platform,
+  device: "auto" | "webgpu" | "cpu",
+  workers: "auto" | number,
+): Pick<EngineSettings, "device" | "reason"> {
   if (device === "auto") return platform.hasGpu() ? { device } : { device: "cpu", reason: "this runtime has no WebGPU" };
   if (device === "cpu") return { device };
   if (!platform.hasGpu()) {
-    throw new RankletError("unsupported", 'load: device "webgpu" is not available: this runtime has no WebGPU (browsers have it on https pages only); use "auto" or "cpu"');
+    throw new RankletError(
+      "unsupported",
+      'load: device "webgpu" is not available: this runtime has no WebGPU (browsers have it on https pages only); use "auto" or "cpu"',
+    );
   }
   if (workers !== "auto" && workers > 1) {
     throw new RankletError("unsupported", `load: workers ${workers} cannot share a GPU; use "auto", 1 or 0 with the device "webgpu"`);
@@ -130,7 +179,8 @@ export function weightsFile(value: unknown, name: string): WeightsForm {
 }
 
 function engineFile(value: unknown, name: string): unknown {
-  if (typeof value === "string" || ["Uint8Array", "ArrayBuffer", "WebAssembly.Module", "Response", "URL"].includes(typeTag(value))) return value;
+  if (typeof value === "string" || ["Uint8Array", "ArrayBuffer", "WebAssembly.Module", "Response", "URL"].includes(typeTag(value)))
+    return value;
   throw wrongType(name, "the engine's bytes, a WebAssembly.Module, a Response, a URL or a path", value);
 }
 

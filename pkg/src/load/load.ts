@@ -37,40 +37,76 @@ export type StartScorer = (inputs: EngineInputs, signal: AbortSignal) => Promise
  * @param start starts the engine elsewhere than in workers of this thread, or on it
  * @throws RankletError see `Reranker.load`
  */
-export async function loadModel(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined, start: StartScorer = startScorer): Promise<LoadedModel> {
+export async function loadModel(
+  platform: Platform,
+  source: ModelSource | undefined,
+  options: LoadOptions | undefined,
+  start: StartScorer = startScorer,
+): Promise<LoadedModel> {
   platform.checkScope();
   requireWebAssembly();
   const checked = readLoadOptions(platform, options);
-  const { settings, workers, maxAutoWorkers, split, hub, weights, integrity, scoreCache, wasm, fetch, cache: cacheSetting, localFilesOnly, signal, onProgress } = checked;
+  const {
+    settings,
+    workers,
+    maxAutoWorkers,
+    split,
+    hub,
+    weights,
+    integrity,
+    scoreCache,
+    wasm,
+    fetch,
+    cache: cacheSetting,
+    localFilesOnly,
+    signal,
+    onProgress,
+  } = checked;
   const location = locate(platform, source, hub, fetch !== undefined);
   const engine = { wasm: locateEngine(platform, wasm, fetch !== undefined), fetch };
   const offline = offlineReason(location, localFilesOnly);
   const cache = openCache(platform, location, cacheSetting, offline, weights);
   // Other starters have workers of their own.
-  const early = start === startScorer && workers !== 0 && platform.startWorker !== undefined ? new EarlyWorker(platform.startWorker) : undefined;
+  const early =
+    start === startScorer && workers !== 0 && platform.startWorker !== undefined ? new EarlyWorker(platform.startWorker) : undefined;
   const withEarly = early === undefined ? platform : { ...platform, startWorker: early.startWorker };
   const loading = withAbortController(signal, async (controller) => {
     const steps: LoadSteps = {
       collect: async (entry) => {
         // A caller's hashes are checked before an engine sees the files.
         const arrives = integrity === undefined && early?.leaksBlobs === false && entry?.hasPieces !== false;
-        const context = { platform, budget: new MemoryBudget(settings), offline, entry, fetch, arrives, signal: controller.signal, onProgress };
+        const context = {
+          platform,
+          budget: new MemoryBudget(settings),
+          offline,
+          entry,
+          fetch,
+          arrives,
+          signal: controller.signal,
+          onProgress,
+        };
         return collectFiles(openSource(location, weights, context), weights);
       },
       start: async (collecting) => {
         const [files, module] = await abortable(Promise.all([collecting, engineModule(platform, engine)]), controller.signal);
         const whole = wholeFiles(files).then((all) => (integrity === undefined ? all : checkIntegrity(all, integrity, platform)));
-        const startWith = (given: ArrivingFiles, stop: AbortSignal): Promise<Scorer> => start({ platform: withEarly, module, files: given, settings, workers, maxAutoWorkers, split }, stop);
+        const startWith = (given: ArrivingFiles, stop: AbortSignal): Promise<Scorer> =>
+          start({ platform: withEarly, module, files: given, settings, workers, maxAutoWorkers, split }, stop);
         return startWhileArriving(files, whole, startWith, controller.signal);
       },
       offline: offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),
     };
     const { scorer, info } = await withLocalPath(platform, location, loadThroughCache(cache, steps, controller.signal));
-    const loaded = withWarnings(scorer, info, [...noCacheWarnings(platform, location, cacheSetting, cache), ...environmentWarnings(platform, location)]);
+    const loaded = withWarnings(scorer, info, [
+      ...noCacheWarnings(platform, location, cacheSetting, cache),
+      ...environmentWarnings(platform, location),
+    ]);
     if (controller.signal.aborted) loaded.scorer.dispose();
     throwIfAborted(controller.signal);
-    return scoreCache === undefined ? loaded : { ...loaded, scorer: new CachedScorer(loaded.scorer, scoreCache.maxBytes, () => platform.newSha256()) };
+    return scoreCache === undefined
+      ? loaded
+      : { ...loaded, scorer: new CachedScorer(loaded.scorer, scoreCache.maxBytes, () => platform.newSha256()) };
   });
   return loading.finally(() => early?.end());
 }

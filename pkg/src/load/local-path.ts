@@ -13,7 +13,9 @@ export async function withLocalPath(platform: Platform, location: ModelLocation,
   const here = `there is a "./${id}" here too`;
   try {
     const { scorer, info } = await loading;
-    return platform.hasPath(id) ? withWarnings(scorer, info, [`${here}; the model was loaded from the Hub, because a path starts with "./"`]) : { scorer, info };
+    return platform.hasPath(id)
+      ? withWarnings(scorer, info, [`${here}; the model was loaded from the Hub, because a path starts with "./"`])
+      : { scorer, info };
   } catch (error) {
     if (!(error instanceof RankletError) || error.code !== "network" || !platform.hasPath(id)) throw error;
     throw new RankletError(error.code, `${error.message}; ${here}: to load that folder, give the path with "./"`, { cause: error });

@@ -75,7 +75,10 @@ function isPath(platform: Platform, text: string): boolean {
 
 function locateFolder(url: URL): ModelLocation {
   if (url.username !== "" || url.password !== "") {
-    throw new RankletError("input", "load: a folder's URL cannot contain a user or password; fetch the files yourself and give them to load");
+    throw new RankletError(
+      "input",
+      "load: a folder's URL cannot contain a user or password; fetch the files yourself and give them to load",
+    );
   }
   if (url.search !== "" || url.hash !== "") {
     throw new RankletError("input", `load: ${url.href} has a query or fragment, which cannot apply to the files of a folder; leave it out`);

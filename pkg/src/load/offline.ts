@@ -13,5 +13,8 @@ export function offlineReason(location: ModelLocation, localFilesOnly: boolean):
 export function notCached({ folder, hub }: RemoteFolder, weights: WeightsForm | undefined, offline: string): RankletError {
   const place = hub === undefined ? folder.href : `"${hub.id}" with the revision "${hub.revision}"`;
   const model = weights === undefined ? place : `${place} with the weights "${weights.name}"`;
-  return new RankletError("network", `${model} is not in the cache and cannot be downloaded, because ${offline}; load it once without that, with the same cache`);
+  return new RankletError(
+    "network",
+    `${model} is not in the cache and cannot be downloaded, because ${offline}; load it once without that, with the same cache`,
+  );
 }

@@ -9,7 +9,9 @@ export async function filesInConfig(config: Blob): Promise<ReadonlySet<string> |
   const json = await parseSmallJson(config);
   const ranklet = isObject(json) ? json["ranklet"] : undefined;
   const names: unknown = isObject(ranklet) ? ranklet["files"] : undefined;
-  return Array.isArray(names) && names.length <= maxListedFiles && names.every((name) => typeof name === "string") ? new Set(names) : undefined;
+  return Array.isArray(names) && names.length <= maxListedFiles && names.every((name) => typeof name === "string")
+    ? new Set(names)
+    : undefined;
 }
 
 /**

@@ -61,7 +61,10 @@ export function checkCommit(url: URL, commit: string | undefined, expected: stri
 export function checkHash(url: URL, hash: string | undefined, expected: readonly string[]): void {
   const other = expected.find((sha256) => sha256 !== hash);
   if (other === undefined) return;
-  throw new RankletError("integrity", `${url.href} has the SHA-256 ${hash} where ${other} was expected: it is damaged, or another file; try again`);
+  throw new RankletError(
+    "integrity",
+    `${url.href} has the SHA-256 ${hash} where ${other} was expected: it is damaged, or another file; try again`,
+  );
 }
 
 /** The length of a file as a server announces it. */

@@ -62,5 +62,7 @@ export class ArrivingFile {
 /** Waits for the whole of each file. Returns the same map if all are there, so that its files are shared with workers once. */
 export async function wholeFiles(files: ArrivingFiles): Promise<ModelFiles> {
   if (![...files.values()].some((file) => file instanceof ArrivingFile)) return files as ModelFiles;
-  return new Map(await Promise.all(Array.from(files, async ([name, file]) => [name, file instanceof ArrivingFile ? await file.whole : file] as const)));
+  return new Map(
+    await Promise.all(Array.from(files, async ([name, file]) => [name, file instanceof ArrivingFile ? await file.whole : file] as const)),
+  );
 }

@@ -74,11 +74,25 @@ export class CacheEntry {
     const content = version === undefined ? undefined : await this.#read(this.#name, name);
     if (version !== undefined && content !== undefined && content.size > 0 && content.size <= (version.bytes ?? Infinity)) {
       const { etag, sha256, bytes } = version;
-      return { content, length: content.size, isComplete: content.size === bytes, etag, isPinned: isPinned && version.url === url.href, sha256 };
+      return {
+        content,
+        length: content.size,
+        isComplete: content.size === bytes,
+        etag,
+        isPinned: isPinned && version.url === url.href,
+        sha256,
+      };
     }
     const cached = this.#cached === undefined ? undefined : await this.#read(this.#cached.set, name);
     if (cached === undefined || cached.size !== this.#cached?.files[name]) return undefined;
-    return { content: cached, length: cached.size, isComplete: true, etag: this.#cached?.etags?.[name], isPinned: this.#isSameCommit, sha256: undefined };
+    return {
+      content: cached,
+      length: cached.size,
+      isComplete: true,
+      etag: this.#cached?.etags?.[name],
+      isPinned: this.#isSameCommit,
+      sha256: undefined,
+    };
   }
 
   /** Records that the bytes of `earlier` are the whole file, and verified. */
@@ -117,7 +131,9 @@ export class CacheEntry {
     try {
       if (this.#failure !== undefined) throw this.#failure.error;
       for (const [name, content] of files) if (!this.#finished.has(name)) await this.#store.put(`${this.#name}/${name}`, content);
-      const etags = Object.fromEntries(names.map((name) => [name, this.#reused.has(name) ? cachedEtags[name] : this.#versions.get(name)?.etag]));
+      const etags = Object.fromEntries(
+        names.map((name) => [name, this.#reused.has(name) ? cachedEtags[name] : this.#versions.get(name)?.etag]),
+      );
       await this.#store.put(manifestName, createManifest(this.#model, this.#name, files, etags, this.#commit));
     } catch (error) {
       await this.discard().catch(() => {}); // The first failure is the informative one.

@@ -1,7 +1,16 @@
 import { messageOf } from "../errors.js";
 import type { Store } from "../platform/store.js";
 import { CacheEntry } from "./cache-entry.js";
-import { isEntryName, isOldEntry, isStaleDownload, type Manifest, manifestName, parseManifest, parseRecord, recordName } from "./manifest.js";
+import {
+  isEntryName,
+  isOldEntry,
+  isStaleDownload,
+  type Manifest,
+  manifestName,
+  parseManifest,
+  parseRecord,
+  recordName,
+} from "./manifest.js";
 import { isModelFileName, type ModelFiles, type WeightsForm, weightsForms } from "./model-files.js";
 
 /**
@@ -58,7 +67,11 @@ export class ModelCache {
     const manifest = await this.manifest();
     if (manifest === undefined) return false;
     const { set, files } = manifest;
-    const sizes = await Promise.all(Object.keys(files).filter(isModelFileName).map(async (name) => (await this.#store.size(`${set}/${name}`)) === files[name]));
+    const sizes = await Promise.all(
+      Object.keys(files)
+        .filter(isModelFileName)
+        .map(async (name) => (await this.#store.size(`${set}/${name}`)) === files[name]),
+    );
     return sizes.every((isRight) => isRight);
   }
 

@@ -66,7 +66,10 @@ async function describe(store: Store): Promise<StoredModel | undefined> {
   const content = await store.get(recordName);
   const record = content === undefined ? undefined : await parseRecord(key, content);
   const unfinished = Object.keys(record?.files ?? {}).map((name) => store.size(`${record?.set}/${name}`));
-  const bytes = [...Object.values(manifest?.files ?? {}), ...(await Promise.all(unfinished))].reduce<number>((sum, size) => sum + (size ?? 0), 0);
+  const bytes = [...Object.values(manifest?.files ?? {}), ...(await Promise.all(unfinished))].reduce<number>(
+    (sum, size) => sum + (size ?? 0),
+    0,
+  );
   const isComplete = manifest !== undefined;
   const isRemovable = record === undefined || isOldDownload(record);
   return { key, store, bytes, isComplete, lastUsed, isRemovable, isStale: !isComplete && record !== undefined && isStaleDownload(record) };

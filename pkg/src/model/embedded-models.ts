@@ -4,7 +4,13 @@ import type { ModelFileSet } from "../types.js";
 export type EmbeddedModel = "default" | "small";
 
 /** The names of an embedded model's files. */
-export const embeddedFileNames = ["config.json", "tokenizer.json", "tokenizer_config.json", "config_sentence_transformers.json", "model.safetensors"] as const;
+export const embeddedFileNames = [
+  "config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "config_sentence_transformers.json",
+  "model.safetensors",
+] as const;
 
 /** The URL of each file of an embedded model. */
 export type EmbeddedModelUrls = Readonly<Record<(typeof embeddedFileNames)[number], URL>>;

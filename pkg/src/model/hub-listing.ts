@@ -22,7 +22,10 @@ export interface HubListing {
  * Asks a Hub for the files of a model. Returns `undefined` if it does not answer with a list, such as a server that only has the
  * files. Then the requests for the files themselves tell what is wrong, if anything is.
  */
-export async function listHub({ listing, token }: HubModel, { signal, fetch }: Pick<RequestOptions, "signal" | "fetch">): Promise<HubListing | undefined> {
+export async function listHub(
+  { listing, token }: HubModel,
+  { signal, fetch }: Pick<RequestOptions, "signal" | "fetch">,
+): Promise<HubListing | undefined> {
   try {
     const response = await request(listing, { signal, fetch, token: token?.value });
     if (response.status === 200) return parseListing(await response.json());

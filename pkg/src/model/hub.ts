@@ -37,7 +37,7 @@ const defaultBase: Setting = { value: "https://huggingface.co/", name: "the defa
  */
 export function hubModel(platform: Platform, id: string, { revision = "main", baseUrl, token }: HubOptions): HubModel {
   if (!/^[\x21-\x7e]{1,255}$/.test(revision) || revision.includes("..") || revision === ".") {
-    throw new RankletError("input", "load: revision must be the name of a branch, a tag or a commit, such as \"main\"");
+    throw new RankletError("input", 'load: revision must be the name of a branch, a tag or a commit, such as "main"');
   }
   const environment = platform.hubEnvironment();
   const endpoint = environment?.endpoint ?? defaultBase;

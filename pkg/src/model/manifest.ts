@@ -66,7 +66,13 @@ function ageOf(entry: string): number {
 }
 
 /** @param commit the commit that the files are of, if it is known */
-export function createManifest(model: string, entry: string, files: ModelFiles, etags: Manifest["etags"] & object, commit: string | undefined): Blob {
+export function createManifest(
+  model: string,
+  entry: string,
+  files: ModelFiles,
+  etags: Manifest["etags"] & object,
+  commit: string | undefined,
+): Blob {
   const absent = fixedNames.filter((name) => !files.has(name));
   const lengths = Object.fromEntries([...files].map(([name, { size }]) => [name, size]));
   return jsonBlob<Manifest>({ version: 1, model, set: entry, files: lengths, absent, etags, ...(commit === undefined ? {} : { commit }) });
@@ -79,7 +85,14 @@ export function createRecord(model: string, entry: string, files: DownloadRecord
 /** Parses a record. Returns `undefined` unless it is one of `model`. */
 export async function parseRecord(model: string, content: Blob): Promise<DownloadRecord | undefined> {
   const record = content.size > maxManifestBytes ? undefined : parseJson(await content.text());
-  if (!isObject(record) || record["version"] !== 1 || record["model"] !== model || !isEntryName(record["set"]) || !isObject(record["files"])) return undefined;
+  if (
+    !isObject(record) ||
+    record["version"] !== 1 ||
+    record["model"] !== model ||
+    !isEntryName(record["set"]) ||
+    !isObject(record["files"])
+  )
+    return undefined;
   return Object.values(record["files"]).every(isFileVersion) ? (record as unknown as DownloadRecord) : undefined;
 }
 

@@ -134,8 +134,13 @@ export function unknownWeightsMessage(option: string, name: string): string {
 export function dataFilesOf({ name }: WeightsForm): readonly (readonly ModelFile[])[] {
   const { suffix, dataSuffixes } = layout.onnx;
   if (!name.endsWith(suffix)) return [];
-  const [numbered, single] = dataSuffixes.map((dataSuffix): ModelFile => ({ name: `${name}${dataSuffix}`, required: false, code: "weights" })) as [ModelFile, ModelFile];
-  const more = Array.from({ length: layout.limits.maxDataFiles - 2 }, (_, at): ModelFile => ({ ...numbered, name: `${numbered.name}_${at + 1}` }));
+  const [numbered, single] = dataSuffixes.map(
+    (dataSuffix): ModelFile => ({ name: `${name}${dataSuffix}`, required: false, code: "weights" }),
+  ) as [ModelFile, ModelFile];
+  const more = Array.from(
+    { length: layout.limits.maxDataFiles - 2 },
+    (_, at): ModelFile => ({ ...numbered, name: `${numbered.name}_${at + 1}` }),
+  );
   return [[single], [numbered, ...more]];
 }
 

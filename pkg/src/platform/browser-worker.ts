@@ -47,7 +47,11 @@ export function openWorker(name: string): Worker {
     } catch {
       // The first error says more.
     }
-    throw new WorkerStartError("unsupported", `the worker cannot be started (${messageOf(error)}); serve the package from the page's own origin, or use workers: 0`, { cause: error });
+    throw new WorkerStartError(
+      "unsupported",
+      `the worker cannot be started (${messageOf(error)}); serve the package from the page's own origin, or use workers: 0`,
+      { cause: error },
+    );
   }
 }
 

@@ -32,9 +32,13 @@ export function edgePlatform({ place, modelAdvice }: EdgeNames): Platform {
     isNativePath: () => false,
     folderUrl: (path, hasFetch) => {
       if (hasFetch) return new URL(path, "https://assets.local/");
-      throw new RankletError("unsupported", `${place} has no paths to read "${path}" from; give a folder's https URL, the option fetch, or the files`);
+      throw new RankletError(
+        "unsupported",
+        `${place} has no paths to read "${path}" from; give a folder's https URL, the option fetch, or the files`,
+      );
     },
-    readFile: () => Promise.reject(new RankletError("unsupported", `${place} cannot read file: URLs; give a folder's https URL, or the files`)),
+    readFile: () =>
+      Promise.reject(new RankletError("unsupported", `${place} cannot read file: URLs; give a folder's https URL, or the files`)),
     listFolder: () => undefined,
     hasPath: () => false,
     pageUrl: () => undefined,

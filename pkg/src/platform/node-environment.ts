@@ -25,7 +25,12 @@ export function hubEnvironment(): HubEnvironment {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(token === undefined ? {} : { token }),
     ...(offline === undefined ? {} : { offline }),
-    ...(isDenied ? { warning: "HF_TOKEN, HF_ENDPOINT and other environment variables were not read, because Deno does not permit it: run with --allow-env" } : {}),
+    ...(isDenied
+      ? {
+          warning:
+            "HF_TOKEN, HF_ENDPOINT and other environment variables were not read, because Deno does not permit it: run with --allow-env",
+        }
+      : {}),
   };
 }
 

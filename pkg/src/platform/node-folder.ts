@@ -67,7 +67,9 @@ async function readPieces(file: FileHandle, size: number, signal: AbortSignal | 
 /** Whether a file or folder exists at a relative path. `false` if that may not be known. */
 export function hasPath(path: string): boolean {
   // Deno would ask the user for the permission.
-  const { Deno: deno } = globalThis as { readonly Deno?: { readonly permissions: { querySync(permission: object): { readonly state: string } } } };
+  const { Deno: deno } = globalThis as {
+    readonly Deno?: { readonly permissions: { querySync(permission: object): { readonly state: string } } };
+  };
   const isPermitted = deno === undefined || deno.permissions.querySync({ name: "read", path }).state === "granted";
   return isPermitted && existsSync(path);
 }
@@ -75,7 +77,8 @@ export function hasPath(path: string): boolean {
 function modelFolder(path: string): string {
   if (existsSync(join(path, "config.json"))) return path;
   const file = path.replace(/[\\/]+$/, "");
-  if (statSync(file).isFile()) throw new RankletError("input", `load: ${file} is a file: give the folder that has all files of the model, or the files themselves`);
+  if (statSync(file).isFile())
+    throw new RankletError("input", `load: ${file} is a file: give the folder that has all files of the model, or the files themselves`);
   const folder = basename(path) === "snapshots" && isFolder(join(dirname(file), "refs")) ? dirname(file) : file;
   const snapshots = join(folder, "snapshots");
   if (!isFolder(snapshots)) {
@@ -87,7 +90,10 @@ function modelFolder(path: string): string {
   if (isPlainName(commit) && isFolder(main)) return main;
   const others = foldersIn(snapshots).sort().slice(0, maxNamed);
   const advice = others.length === 0 ? "download the model again" : `load one of its snapshots: ${others.join(", ")}`;
-  throw new RankletError("input", `load: ${folder} is a folder of Hugging Face's cache, and its refs/main names no snapshot in it: ${advice}`);
+  throw new RankletError(
+    "input",
+    `load: ${folder} is a folder of Hugging Face's cache, and its refs/main names no snapshot in it: ${advice}`,
+  );
 }
 
 function checkWholeCache(folder: string): void {
@@ -101,12 +107,17 @@ function checkWholeCache(folder: string): void {
 
 function filesIn(folder: string): ReadonlySet<string> {
   const names = readdirSync(folder).slice(0, maxListed);
-  const nested = names.filter((name) => isFolder(join(folder, name))).map((name) => [name, readdirSync(join(folder, name)).slice(0, maxListed)] as const);
+  const nested = names
+    .filter((name) => isFolder(join(folder, name)))
+    .map((name) => [name, readdirSync(join(folder, name)).slice(0, maxListed)] as const);
   return new Set([...names, ...nested.flatMap(([name, files]) => files.map((file) => `${name}/${file}`))]);
 }
 
 function foldersIn(folder: string): string[] {
-  return readdirSync(folder).slice(0, maxListed).map((name) => join(folder, name)).filter(isFolder);
+  return readdirSync(folder)
+    .slice(0, maxListed)
+    .map((name) => join(folder, name))
+    .filter(isFolder);
 }
 
 function isFolder(path: string): boolean {

@@ -6,7 +6,14 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { isSameInput } from "../hooks/same-input.js";
 import { startLoading } from "../hooks/start-loading.js";
 import { type RankingRun, startRanking } from "../hooks/start-ranking.js";
-import { loadingReranker, noRanking, type RankingOptions, type RankingState, type RerankerOptions, type RerankerState } from "../hooks/states.js";
+import {
+  loadingReranker,
+  noRanking,
+  type RankingOptions,
+  type RankingState,
+  type RerankerOptions,
+  type RerankerState,
+} from "../hooks/states.js";
 
 export type { RankingOptions, RankingState, RerankerOptions, RerankerState };
 

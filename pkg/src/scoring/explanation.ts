@@ -20,7 +20,11 @@ export interface ExplanationStep {
  * Explains a pair and yields the explanation as it settles: first before anything is scored, then each time all that is scored.
  * The explanation ends when the reader leaves.
  */
-export async function* explained(scorer: Scorer, pair: ExplainedPair, signal: AbortSignal | undefined): AsyncGenerator<ExplanationStep, void> {
+export async function* explained(
+  scorer: Scorer,
+  pair: ExplainedPair,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ExplanationStep, void> {
   const { device } = scorer.info.backend;
   let settling = new SettlingExplanation(await abortable(scorer.plan(pair), signal));
   yield settling;

@@ -83,7 +83,10 @@ async function scoreJob(scorer: Scorer, job: Job, first: number, options: Indexe
   let done = 0;
   const onPartial = (partial: PartialScores, indices?: Uint32Array): void => {
     const pairs = indices?.length ?? partial.scores.length / scorer.info.numLabels;
-    options.onPartial({ ...partial, indices: Uint32Array.from({ length: pairs }, (_, position) => first + (indices?.[position] ?? done + position)) });
+    options.onPartial({
+      ...partial,
+      indices: Uint32Array.from({ length: pairs }, (_, position) => first + (indices?.[position] ?? done + position)),
+    });
     done += pairs;
   };
   try {

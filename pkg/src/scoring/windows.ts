@@ -28,12 +28,7 @@ export function* windows<T>(items: Iterable<T>, length: (item: T) => number, wor
 }
 
 /** Yields the jobs that score `documents` for one query. */
-export function* queryJobs(
-  query: string,
-  documents: Iterable<string>,
-  limits: DocumentLimits,
-  workers: number,
-): Generator<Job> {
+export function* queryJobs(query: string, documents: Iterable<string>, limits: DocumentLimits, workers: number): Generator<Job> {
   for (const window of windows(documents, ({ length }) => length, workers)) {
     yield { kind: "query", query, documents: window, limits };
   }

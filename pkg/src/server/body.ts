@@ -20,9 +20,13 @@ export async function readJsonObject(request: Request, limits: BodyLimits): Prom
   let value: unknown;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    value = surrogateEscape.test(text) ? JSON.parse(text, (_key, item: unknown) => (typeof item === "string" ? wellFormed(item) : item)) : JSON.parse(text);
+    value = surrogateEscape.test(text)
+      ? JSON.parse(text, (_key, item: unknown) => (typeof item === "string" ? wellFormed(item) : item))
+      : JSON.parse(text);
   } catch (error) {
-    throw new HttpError(400, bytes.length === 0 ? "the body is empty; send a JSON object" : "the body is not valid JSON in UTF-8", { cause: error });
+    throw new HttpError(400, bytes.length === 0 ? "the body is empty; send a JSON object" : "the body is not valid JSON in UTF-8", {
+      cause: error,
+    });
   }
   if (isObject(value)) return value;
   throw new HttpError(400, `the body must be a JSON object, not ${kindOf(value)}`);

@@ -93,7 +93,8 @@ class Server {
 
   async #respond(exchange: Exchange, route: Route | undefined): Promise<Response> {
     const { request } = exchange;
-    if (route === undefined) throw new HttpError(404, `there is nothing at ${new URL(request.url).pathname}; known paths are ${Object.keys(routes).join(", ")}`);
+    if (route === undefined)
+      throw new HttpError(404, `there is nothing at ${new URL(request.url).pathname}; known paths are ${Object.keys(routes).join(", ")}`);
     const method = routes[route];
     if (request.method !== method && !(method === "GET" && request.method === "HEAD")) {
       throw new HttpError(405, `${route} answers ${method} only`, { headers: { allow: method } });
@@ -102,7 +103,9 @@ class Server {
     await this.#keys.check(request.headers);
     switch (route) {
       case "/metrics":
-        return new Response(this.#metrics.text(this.#admission), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
+        return new Response(this.#metrics.text(this.#admission), {
+          headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+        });
       case "/models":
       case "/v1/models":
         return this.#models();
@@ -121,7 +124,10 @@ class Server {
 
   #models(): Response {
     const { model } = this.#settings;
-    return Response.json({ object: "list", data: [{ id: model, object: "model", created: 0, owned_by: "ranklet", backend: "ranklet", capabilities: ["rerank"] }] });
+    return Response.json({
+      object: "list",
+      data: [{ id: model, object: "model", created: 0, owned_by: "ranklet", backend: "ranklet", capabilities: ["rerank"] }],
+    });
   }
 
   async #rerank(exchange: Exchange, route: Route): Promise<Response> {
@@ -152,7 +158,10 @@ class Server {
       });
     });
     const { usage, timings } = response;
-    this.#metrics.countScored({ documents: fields.documents.length, tokens: usage.tokens, cacheHits: timings.cacheHits }, (performance.now() - started) / 1000);
+    this.#metrics.countScored(
+      { documents: fields.documents.length, tokens: usage.tokens, cacheHits: timings.cacheHits },
+      (performance.now() - started) / 1000,
+    );
     return Response.json(rerankBody(exchange.dialect, fields, response, model));
   }
 
@@ -162,7 +171,11 @@ class Server {
     const { scores, tokens, cacheHits } = await this.#admission.run(request.signal, async () => {
       const reranker = await this.#reranker();
       checkScores(reranker, fields.scores, "documents");
-      return scorePairs(reranker, fields, { longDocuments: this.#settings.longDocuments, maxTokensPerDocument: this.#settings.maxTokensPerDocument, signal: request.signal });
+      return scorePairs(reranker, fields, {
+        longDocuments: this.#settings.longDocuments,
+        maxTokensPerDocument: this.#settings.maxTokensPerDocument,
+        signal: request.signal,
+      });
     });
     this.#metrics.countScored({ documents: fields.documents.length, tokens, cacheHits }, (performance.now() - started) / 1000);
     return Response.json(scoreBody(scores, tokens, this.#settings.model));
@@ -186,6 +199,7 @@ class Server {
 /** @throws HttpError for probabilities of a model that has none */
 function checkScores({ info }: ServedReranker, scores: Scores, dialect: Dialect): void {
   if (scores !== "probability" || info.calibrated) return;
-  const message = 'the model is not calibrated, so it has no probabilities: calibrate it with ranklet calibrate, or use the scores "sigmoid"';
+  const message =
+    'the model is not calibrated, so it has no probabilities: calibrate it with ranklet calibrate, or use the scores "sigmoid"';
   throw new HttpError(wrongFieldStatus(dialect), message);
 }

@@ -6,7 +6,11 @@ export class HttpError extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, message: string, { headers = {}, cause }: { readonly headers?: Readonly<Record<string, string>>; readonly cause?: unknown } = {}) {
+  constructor(
+    status: number,
+    message: string,
+    { headers = {}, cause }: { readonly headers?: Readonly<Record<string, string>>; readonly cause?: unknown } = {},
+  ) {
     super(message, { cause });
     this.name = "HttpError";
     this.status = status;
@@ -42,5 +46,7 @@ export function toHttpError(error: unknown, dialect: Dialect): HttpError {
  * `rank_fields`. Texts in quotes are the client's own.
  */
 function inFields(message: string): string {
-  return message.replace(/^(rerank|score): /, "").replace(/"[^"]*"|\brankFields\b/g, (part) => (part === "rankFields" ? "rank_fields" : part));
+  return message
+    .replace(/^(rerank|score): /, "")
+    .replace(/"[^"]*"|\brankFields\b/g, (part) => (part === "rankFields" ? "rank_fields" : part));
 }

@@ -45,7 +45,9 @@ export class Metrics {
 
   /** Writes all metrics in Prometheus' text format. */
   text({ running, queued }: Gauges): string {
-    const buckets = durationBuckets.map((bound, index) => sample(`ranklet_request_duration_seconds_bucket{le="${bound}"}`, this.#buckets[index] ?? 0));
+    const buckets = durationBuckets.map((bound, index) =>
+      sample(`ranklet_request_duration_seconds_bucket{le="${bound}"}`, this.#buckets[index] ?? 0),
+    );
     return [
       ...family("ranklet_requests_total", "counter", "Answered requests."),
       ...[...this.#requests].map(([labels, count]) => sample(`ranklet_requests_total{${labels}}`, count)),

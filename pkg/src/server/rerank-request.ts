@@ -48,7 +48,11 @@ function tooMany(count: number, what: string, max: number): HttpError {
  * some of its own.
  * @throws HttpError 400 for a field with a wrong value and for an instruction (422 for Infinity and TEI), 413 for too many documents
  */
-export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Settings, "maxDocuments" | "maxTokensPerDocument">): RerankRequest {
+export function readRerankRequest(
+  body: Body,
+  dialect: Dialect,
+  limits: Pick<Settings, "maxDocuments" | "maxTokensPerDocument">,
+): RerankRequest {
   const fields = new Fields(body, dialect);
   const documents = fields.documents(dialect === "tei" ? "texts" : "documents");
   if (documents.length > limits.maxDocuments) throw tooMany(documents.length, "documents", limits.maxDocuments);
@@ -88,11 +92,16 @@ export function readScoreRequest(body: Body, limits: Pick<Settings, "maxDocument
   const fields = new Fields(body, "documents");
   const queryField = fields.firstOf("text_1", "data_1", "queries", "query");
   const documentField = fields.firstOf("text_2", "data_2", "documents", "items");
-  const queries = fields.documents(queryField).map((query, index) => textOf(query) ?? fields.fail(`${queryField}[${index}]`, "a string", query));
+  const queries = fields
+    .documents(queryField)
+    .map((query, index) => textOf(query) ?? fields.fail(`${queryField}[${index}]`, "a string", query));
   const documents = fields.documents(documentField);
   if (documents.length > limits.maxDocuments) throw tooMany(documents.length, "pairs", limits.maxDocuments);
   if (queries.length !== 1 && queries.length !== documents.length) {
-    throw new HttpError(400, `${queryField} must have one text, or as many as ${documentField}: ${queries.length} and ${documents.length} were sent`);
+    throw new HttpError(
+      400,
+      `${queryField} must have one text, or as many as ${documentField}: ${queries.length} and ${documents.length} were sent`,
+    );
   }
   fields.refuseInstruction();
   return { queries, documents, scores: fields.scores() };
@@ -165,7 +174,8 @@ class Fields {
   scores(): Scores {
     const isRaw = this.flag("raw_scores") === true || this.flag("use_activation") === false;
     const scores = this.choice("scores", ["model", "raw", "sigmoid", "probability"]);
-    if (isRaw && scores !== undefined && scores !== "raw") this.refuse(`scores is "${scores}", and raw_scores or use_activation asks for logits`);
+    if (isRaw && scores !== undefined && scores !== "raw")
+      this.refuse(`scores is "${scores}", and raw_scores or use_activation asks for logits`);
     return scores ?? (isRaw ? "raw" : "sigmoid");
   }
 
@@ -173,14 +183,18 @@ class Fields {
   number(name: string, camelCase: string, above = -Infinity): number | undefined {
     const value = this.#get(name) ?? this.#get(camelCase);
     if (value === undefined) return undefined;
-    return Number.isFinite(value) && (value as number) > above ? (value as number) : this.fail(name, above === -Infinity ? "a number" : `a number above ${above}`, value);
+    return Number.isFinite(value) && (value as number) > above
+      ? (value as number)
+      : this.fail(name, above === -Infinity ? "a number" : `a number above ${above}`, value);
   }
 
   /** Reads an object. Its fields that are `null` are left out. */
   object(name: string): object | undefined {
     const value = this.#get(name);
     if (value === undefined) return undefined;
-    return isObject(value) ? Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null)) : this.fail(name, "an object", value);
+    return isObject(value)
+      ? Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null))
+      : this.fail(name, "an object", value);
   }
 
   /** Reads a list of names. An empty list is no list. */
@@ -193,7 +207,9 @@ class Fields {
   }
 
   fail(name: string, expected: string, value: unknown): never {
-    return this.refuse(value === undefined ? `${name} is missing; it must be ${expected}` : `${name} must be ${expected}, not ${kindOf(value)}`);
+    return this.refuse(
+      value === undefined ? `${name} is missing; it must be ${expected}` : `${name} must be ${expected}, not ${kindOf(value)}`,
+    );
   }
 
   refuse(message: string): never {

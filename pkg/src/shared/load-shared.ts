@@ -32,7 +32,11 @@ const models = new Map<string, SharedModel>();
  * Returns one user's part of a model. It is loaded if no other user has it, and freed when the last user disposes it.
  * @throws RankletError as `loadModel`
  */
-export async function loadShared(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<LoadedModel> {
+export async function loadShared(
+  platform: Platform,
+  source: ModelSource | undefined,
+  options: LoadOptions | undefined,
+): Promise<LoadedModel> {
   const checked = readLoadOptions(platform, options);
   const { text: key, isPortable } = sharingKey(locate(platform, source, checked.hub, checked.fetch !== undefined), checked);
   // With workers: 0 the engine is on this thread.
@@ -49,7 +53,13 @@ export async function loadShared(platform: Platform, source: ModelSource | undef
   }
 }
 
-function startLoading(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined, key: string, open: OpenTabLink | undefined): SharedModel {
+function startLoading(
+  platform: Platform,
+  source: ModelSource | undefined,
+  options: LoadOptions | undefined,
+  key: string,
+  open: OpenTabLink | undefined,
+): SharedModel {
   const controller = new AbortController();
   const listeners = new Set<Listener>();
   const onProgress = (progress: DownloadProgress): void => {
@@ -61,7 +71,12 @@ function startLoading(platform: Platform, source: ModelSource | undefined, optio
   const loadHere = (): Promise<LoadedModel> => loadModel(platform, source, { ...others, signal: controller.signal, onProgress });
   const loadShared = async (name: string, open: OpenTabLink): Promise<LoadedModel> => {
     try {
-      return await loadInTabs(platform, { open, name, source, options: { ...others, signal: undefined, onProgress: undefined } }, controller.signal, onProgress);
+      return await loadInTabs(
+        platform,
+        { open, name, source, options: { ...others, signal: undefined, onProgress: undefined } },
+        controller.signal,
+        onProgress,
+      );
     } catch (error) {
       if (!(error instanceof NotSharedError)) throw error;
       const { scorer, info } = await loadHere();
@@ -108,7 +123,10 @@ function leave(key: string, model: SharedModel): void {
   if (--model.users > 0) return;
   forget(key, model);
   model.controller.abort();
-  model.loading.then(({ scorer }) => scorer.dispose(), () => {}); // A model that failed to load has nothing to free.
+  model.loading.then(
+    ({ scorer }) => scorer.dispose(),
+    () => {},
+  ); // A model that failed to load has nothing to free.
 }
 
 function forget(key: string, model: SharedModel): void {

@@ -24,7 +24,9 @@ export function sharingKey(location: ModelLocation, options: CheckedLoadOptions)
     if (typeTag(value) === "URL") return (value as URL).href;
     if (typeof value !== "function" && !isObject(value)) return value;
     if (isPlain(value)) {
-      const names = Object.keys(value).filter((name) => !ownOptions.includes(name)).sort();
+      const names = Object.keys(value)
+        .filter((name) => !ownOptions.includes(name))
+        .sort();
       return names.map((name) => [name, comparable(value[name])]);
     }
     isPortable = false;

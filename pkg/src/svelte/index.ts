@@ -6,7 +6,14 @@ import { toStore } from "svelte/store";
 import { isSameInput } from "../hooks/same-input.js";
 import { startLoading } from "../hooks/start-loading.js";
 import { type RankingRun, startRanking } from "../hooks/start-ranking.js";
-import { loadingReranker, noRanking, type RankingOptions, type RankingState, type RerankerOptions, type RerankerState } from "../hooks/states.js";
+import {
+  loadingReranker,
+  noRanking,
+  type RankingOptions,
+  type RankingState,
+  type RerankerOptions,
+  type RerankerState,
+} from "../hooks/states.js";
 
 export type { RankingOptions, RankingState, RerankerOptions, RerankerState };
 
@@ -20,7 +27,10 @@ export interface Ranking<D extends DocumentInput = DocumentInput> extends Rankin
  * last of them. Read the properties from the returned object: destructuring would read them once.
  * @param model the model, or a function that returns it, for a model that can change
  */
-export function useReranker(model?: ModelSource | (() => ModelSource | undefined), options?: RerankerOptions | (() => RerankerOptions | undefined)): RerankerState {
+export function useReranker(
+  model?: ModelSource | (() => ModelSource | undefined),
+  options?: RerankerOptions | (() => RerankerOptions | undefined),
+): RerankerState {
   let state = loadingReranker;
   const subscribe = whileUsed(
     () => ({ model: valueOf(model), options: valueOf(options) }),

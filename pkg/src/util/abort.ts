@@ -34,7 +34,10 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
 }
 
 /** Runs `operation` with a controller that is aborted when `signal` is, or when the operation fails. */
-export async function withAbortController<T>(signal: AbortSignal | undefined, operation: (controller: AbortController) => Promise<T>): Promise<T> {
+export async function withAbortController<T>(
+  signal: AbortSignal | undefined,
+  operation: (controller: AbortController) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController();
   const unlink = linkAbort(controller, signal);
   try {

@@ -4,7 +4,8 @@ interface Resource {
 }
 
 // Some runtimes have no registry. There, what is forgotten stays in memory, as in any program without one.
-const registry = typeof FinalizationRegistry === "function" ? new FinalizationRegistry<Resource>((resource) => resource.dispose()) : undefined;
+const registry =
+  typeof FinalizationRegistry === "function" ? new FinalizationRegistry<Resource>((resource) => resource.dispose()) : undefined;
 
 /**
  * Disposes `resource` when `owner` is garbage-collected. The registry keeps `resource` in memory, so nothing in it may refer to

@@ -36,8 +36,15 @@ const maxRedirects = 10;
  * Requests a URL and returns the response, whatever its status.
  * @throws RankletError `network` if there is no response: a `TransientError` unless the server redirects wrongly
  */
-export async function request(url: URL, { signal, token, fetch = globalFetch, headers = {}, noStore, onRedirect }: RequestOptions = {}): Promise<Response> {
-  const withoutToken: RequestInit = { headers, ...(signal === undefined ? {} : { signal }), ...(noStore?.() === true ? { cache: "no-store" } : {}) };
+export async function request(
+  url: URL,
+  { signal, token, fetch = globalFetch, headers = {}, noStore, onRedirect }: RequestOptions = {},
+): Promise<Response> {
+  const withoutToken: RequestInit = {
+    headers,
+    ...(signal === undefined ? {} : { signal }),
+    ...(noStore?.() === true ? { cache: "no-store" } : {}),
+  };
   if (token === undefined && onRedirect === undefined) return send(fetch, url, withoutToken);
   const withToken = token === undefined ? withoutToken : { ...withoutToken, headers: { ...headers, authorization: `Bearer ${token}` } };
   return follow(fetch, url, withToken, withoutToken, onRedirect);

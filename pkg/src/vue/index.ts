@@ -1,11 +1,29 @@
 // Composables for Vue 3.3 and later. Nothing is loaded on a server.
 import type { DocumentInput, ModelSource, Reranker } from "ranklet";
-import { computed, type ComputedRef, getCurrentInstance, type MaybeRefOrGetter, onMounted, onScopeDispose, type ShallowRef, shallowRef, toValue, watch } from "vue";
+import {
+  computed,
+  type ComputedRef,
+  getCurrentInstance,
+  type MaybeRefOrGetter,
+  onMounted,
+  onScopeDispose,
+  type ShallowRef,
+  shallowRef,
+  toValue,
+  watch,
+} from "vue";
 
 import { isSameInput } from "../hooks/same-input.js";
 import { startLoading } from "../hooks/start-loading.js";
 import { type RankingRun, startRanking } from "../hooks/start-ranking.js";
-import { loadingReranker, noRanking, type RankingOptions, type RankingState, type RerankerOptions, type RerankerState } from "../hooks/states.js";
+import {
+  loadingReranker,
+  noRanking,
+  type RankingOptions,
+  type RankingState,
+  type RerankerOptions,
+  type RerankerState,
+} from "../hooks/states.js";
 
 export type { RankingOptions, RankingState, RerankerOptions, RerankerState };
 
@@ -19,7 +37,10 @@ export type Ranking<D extends DocumentInput = DocumentInput> = Refs<RankingState
  * Loads a reranker while the component is mounted, and again when the model or the options change. Components with equal models
  * and options share one engine, which ends with the last of them.
  */
-export function useReranker(model?: MaybeRefOrGetter<ModelSource | undefined>, options?: MaybeRefOrGetter<RerankerOptions | undefined>): Refs<RerankerState> {
+export function useReranker(
+  model?: MaybeRefOrGetter<ModelSource | undefined>,
+  options?: MaybeRefOrGetter<RerankerOptions | undefined>,
+): Refs<RerankerState> {
   const state = shallowRef(loadingReranker);
   let stop = (): void => {};
   whileMounted(
@@ -30,7 +51,12 @@ export function useReranker(model?: MaybeRefOrGetter<ModelSource | undefined>, o
     },
     () => stop(),
   );
-  return { reranker: field(state, "reranker"), loading: field(state, "loading"), progress: field(state, "progress"), error: field(state, "error") };
+  return {
+    reranker: field(state, "reranker"),
+    loading: field(state, "loading"),
+    progress: field(state, "progress"),
+    error: field(state, "error"),
+  };
 }
 
 /**
@@ -54,7 +80,13 @@ export function useRanking<D extends DocumentInput>(
     () => run?.stop(),
   );
   const cancel = (): void => run?.cancel();
-  return { results: field(state, "results"), loading: field(state, "loading"), progress: field(state, "progress"), error: field(state, "error"), cancel };
+  return {
+    results: field(state, "results"),
+    loading: field(state, "loading"),
+    progress: field(state, "progress"),
+    error: field(state, "error"),
+    cancel,
+  };
 }
 
 /** Calls `start` with the input once the component is mounted, and whenever the input changes; then `stop` when its scope ends. */

@@ -22,9 +22,19 @@ export interface HostedEngine {
    * Loads the model.
    * @throws RankletError `input` if there is one already; or as `Engine.load`
    */
-  load(module: WebAssembly.Module | undefined, files: ReadonlyMap<string, FileData>, settings: EngineSettings, split?: EngineSplit): Promise<Scorer>;
+  load(
+    module: WebAssembly.Module | undefined,
+    files: ReadonlyMap<string, FileData>,
+    settings: EngineSettings,
+    split?: EngineSplit,
+  ): Promise<Scorer>;
   /** Loads some layers of a model, if it can. Throws as `load` does. */
-  loadPart?(module: WebAssembly.Module | undefined, files: ReadonlyMap<string, FileData>, settings: EngineSettings, part: PartSettings): Promise<void>;
+  loadPart?(
+    module: WebAssembly.Module | undefined,
+    files: ReadonlyMap<string, FileData>,
+    settings: EngineSettings,
+    part: PartSettings,
+  ): Promise<void>;
   /**
    * Runs a micro-batch on the loaded layers.
    * @throws RankletError `input` if there are none
@@ -110,7 +120,10 @@ export class Host {
           scores: request.scores,
           maxStepMs: request.maxStepMs,
           signal,
-          onPartial: (partial, indices) => this.#port.post({ type: "partial", call, partial, ...(indices === undefined ? {} : { indices }) }, [partial.scores.buffer as ArrayBuffer]),
+          onPartial: (partial, indices) =>
+            this.#port.post({ type: "partial", call, partial, ...(indices === undefined ? {} : { indices }) }, [
+              partial.scores.buffer as ArrayBuffer,
+            ]),
         });
         return { type: "done", call };
       case "prepare":

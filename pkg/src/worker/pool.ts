@@ -63,7 +63,13 @@ export class WorkerPool implements Scorer, Workers {
    * @param prestarted the other workers, as far as they have been started
    * @throws RankletError if all are waited for and one cannot be started
    */
-  static async withFirst(first: WorkerScorer, start: WorkerStart, { workers, waitForAll }: PoolSize, prestarted: PrestartedWorkers, signal: AbortSignal): Promise<WorkerPool> {
+  static async withFirst(
+    first: WorkerScorer,
+    start: WorkerStart,
+    { workers, waitForAll }: PoolSize,
+    prestarted: PrestartedWorkers,
+    signal: AbortSignal,
+  ): Promise<WorkerPool> {
     const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(new WorkerStarter(start, prestarted.take()), first.info));
     const pool = new WorkerPool([first, ...later], first.info);
     try {
@@ -185,12 +191,17 @@ export class WorkerPool implements Scorer, Workers {
 /** Loads the model into all workers at once. If one fails, the others end. */
 async function startAll(first: WorkerPort, start: WorkerStart, workers: number, signal: AbortSignal): Promise<WorkerScorer[]> {
   return withAbortController(signal, async (controller) => {
-    const load = async (index: number): Promise<WorkerScorer> => WorkerScorer.load(index === 0 ? first : start.startWorker(), start, controller.signal);
+    const load = async (index: number): Promise<WorkerScorer> =>
+      WorkerScorer.load(index === 0 ? first : start.startWorker(), start, controller.signal);
     const loading = Array.from({ length: workers }, (_, index) => load(index));
     try {
       return await Promise.all(loading);
     } catch (error) {
-      for (const scorer of loading) scorer.then((loaded) => loaded.dispose(), () => {}); // Their errors follow from the first.
+      for (const scorer of loading)
+        scorer.then(
+          (loaded) => loaded.dispose(),
+          () => {},
+        ); // Their errors follow from the first.
       throw error;
     }
   });

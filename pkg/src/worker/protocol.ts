@@ -85,12 +85,37 @@ export type Reply =
 
 /** Validates a request. Returns what is wrong with `message` if it is not one. */
 export function parseRequest(message: unknown): Request | string {
-  return parse<Request>(message, { load: isLoad, "load-part": isLoadPart, verify: isVerify, score: isScore, run: isRun, logits: isLogits, prepare: isPrepare, plan: isPlan, sentences: isSentences, release: isRelease, cancel: isCancel });
+  return parse<Request>(message, {
+    load: isLoad,
+    "load-part": isLoadPart,
+    verify: isVerify,
+    score: isScore,
+    run: isRun,
+    logits: isLogits,
+    prepare: isPrepare,
+    plan: isPlan,
+    sentences: isSentences,
+    release: isRelease,
+    cancel: isCancel,
+  });
 }
 
 /** Validates a reply. Returns what is wrong with `message` if it is not one. */
 export function parseReply(message: unknown): Reply | string {
-  return parse<Reply>(message, { ready: isReady, loaded: isLoaded, changed: isChanged, partial: isPartial, done: isDone, planned: isPlanned, divided: isDivided, split: isSplit, batch: isBatch, dropped: isDropped, ran: isRan, failed: isFailed });
+  return parse<Reply>(message, {
+    ready: isReady,
+    loaded: isLoaded,
+    changed: isChanged,
+    partial: isPartial,
+    done: isDone,
+    planned: isPlanned,
+    divided: isDivided,
+    split: isSplit,
+    batch: isBatch,
+    dropped: isDropped,
+    ran: isRan,
+    failed: isFailed,
+  });
 }
 
 /** Returns the call's number in a message that may be malformed otherwise. */
@@ -99,7 +124,9 @@ export function callOf(message: unknown): number | undefined {
 }
 
 export type Fields = Readonly<Record<string, unknown>>;
-export type Guards<M extends { readonly type: string }> = { readonly [T in M["type"]]: (message: Fields) => message is Fields & Extract<M, { type: T }> };
+export type Guards<M extends { readonly type: string }> = {
+  readonly [T in M["type"]]: (message: Fields) => message is Fields & Extract<M, { type: T }>;
+};
 type RequestOf<T extends Request["type"]> = Extract<Request, { type: T }>;
 type ReplyOf<T extends Reply["type"]> = Extract<Reply, { type: T }>;
 
@@ -123,7 +150,12 @@ function isLoadPart(message: Fields): message is Fields & RequestOf<"load-part">
 
 /** Whether a message has a call's number, and what an engine needs. */
 function isModel({ call, module, files, settings }: Fields): boolean {
-  return isCount(call) && (module === undefined || typeTag(module) === "WebAssembly.Module") && isSettings(settings) && isFiles(files, settings.weights);
+  return (
+    isCount(call) &&
+    (module === undefined || typeTag(module) === "WebAssembly.Module") &&
+    isSettings(settings) &&
+    isFiles(files, settings.weights)
+  );
 }
 
 function isVerify(message: Fields): message is Fields & RequestOf<"verify"> {
@@ -141,7 +173,9 @@ function isLogits(message: Fields): message is Fields & RequestOf<"logits"> {
 function isScore(message: Fields): message is Fields & RequestOf<"score"> {
   const { call, job, scores, maxStepMs } = message;
   const isTime = maxStepMs === undefined || typeof maxStepMs === "number";
-  return isCount(call) && isJob(job) && isTime && (scores === "model" || scores === "raw" || scores === "sigmoid" || scores === "probability");
+  return (
+    isCount(call) && isJob(job) && isTime && (scores === "model" || scores === "raw" || scores === "sigmoid" || scores === "probability")
+  );
 }
 
 function isPrepare(message: Fields): message is Fields & RequestOf<"prepare"> {
@@ -183,7 +217,9 @@ function isChanged(message: Fields): message is Fields & ReplyOf<"changed"> {
 export function isInfo(info: unknown): info is ModelInfo {
   if (!isObject(info) || !isObject(info["backend"])) return false;
   const { device, workers } = info["backend"];
-  return isCount(info["numLabels"]) && info["numLabels"] > 0 && isCount(info["maxLength"]) && typeof device === "string" && isCount(workers);
+  return (
+    isCount(info["numLabels"]) && info["numLabels"] > 0 && isCount(info["maxLength"]) && typeof device === "string" && isCount(workers)
+  );
 }
 
 function isPartial(message: Fields): message is Fields & ReplyOf<"partial"> {
@@ -242,7 +278,9 @@ function isResult({ values, ms }: Fields): boolean {
 function isSplitRequest(split: unknown): split is SplitRequest | LayersPlan {
   if (!isObject(split)) return false;
   const { mode, workers, maxBytes } = split;
-  return isSplitPlan(split) || ((mode === "auto" || mode === "layers") && isCount(workers) && (maxBytes === undefined || isCount(maxBytes)));
+  return (
+    isSplitPlan(split) || ((mode === "auto" || mode === "layers") && isCount(workers) && (maxBytes === undefined || isCount(maxBytes)))
+  );
 }
 
 function isSplitPlan(plan: unknown): plan is SplitPlan {
@@ -295,7 +333,9 @@ function isExplainedPair(pair: unknown): pair is ExplainedPair {
   if (!isObject(pair)) return false;
   const { query, document, unit, of, samples, chunk } = pair;
   const isChunk = chunk === undefined || (isObject(chunk) && isUint32(chunk["start"]) && isUint32(chunk["end"]));
-  return [query, document].every((text) => typeof text === "string") && isUnit(unit) && isExplainedTexts(of) && isUint32(samples) && isChunk;
+  return (
+    [query, document].every((text) => typeof text === "string") && isUnit(unit) && isExplainedTexts(of) && isUint32(samples) && isChunk
+  );
 }
 
 function isUnit(unit: unknown): unit is TextUnit {
@@ -317,7 +357,11 @@ function isIndices(value: unknown): value is Uint32Array {
 /** @param chosen the file that the caller chose as the weights; only weights may be arriving */
 export function isFiles(files: unknown, chosen?: string): files is ReadonlyMap<string, FileData> {
   if (typeTag(files) !== "Map") return false;
-  return [...(files as ReadonlyMap<unknown, unknown>)].every(([name, data]) => typeof name === "string" && ((isArriving(data) && isWeightsFile(name, chosen)) || ["Blob", "File", "ArrayBuffer", "SharedArrayBuffer"].includes(typeTag(data))));
+  return [...(files as ReadonlyMap<unknown, unknown>)].every(
+    ([name, data]) =>
+      typeof name === "string" &&
+      ((isArriving(data) && isWeightsFile(name, chosen)) || ["Blob", "File", "ArrayBuffer", "SharedArrayBuffer"].includes(typeTag(data))),
+  );
 }
 
 export function isSettings(settings: unknown): settings is EngineSettings {
@@ -325,11 +369,21 @@ export function isSettings(settings: unknown): settings is EngineSettings {
   const { device, dtype, weights, max_length, max_memory_bytes, cpu_workers, reason, no_cache } = settings;
   const limits = [max_length, max_memory_bytes, cpu_workers];
   const isOptionalString = (value: unknown): boolean => value === undefined || typeof value === "string";
-  return typeof device === "string" && typeof dtype === "string" && limits.every(isLimit) && [weights, reason].every(isOptionalString) && (no_cache === undefined || no_cache === true);
+  return (
+    typeof device === "string" &&
+    typeof dtype === "string" &&
+    limits.every(isLimit) &&
+    [weights, reason].every(isOptionalString) &&
+    (no_cache === undefined || no_cache === true)
+  );
 }
 
 function isDocumentLimits(limits: unknown): limits is DocumentLimits {
-  return isObject(limits) && isLimit(limits["maxTokensPerDocument"]) && (limits["longDocuments"] === "truncate" || limits["longDocuments"] === "chunk");
+  return (
+    isObject(limits) &&
+    isLimit(limits["maxTokensPerDocument"]) &&
+    (limits["longDocuments"] === "truncate" || limits["longDocuments"] === "chunk")
+  );
 }
 
 function isTexts(texts: unknown): texts is readonly string[] {

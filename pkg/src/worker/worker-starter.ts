@@ -57,7 +57,9 @@ async function contentFor(file: Blob | ArrivingFile): Promise<FileData> {
 
 /** Returns what moves to the worker: buffers, and ports that deliver files. */
 export function movedWith(files: ReadonlyMap<string, FileData>): readonly Movable[] {
-  return [...files.values()].flatMap((data): readonly Movable[] => (data instanceof ArrayBuffer ? [data] : isArriving(data) ? [data.port] : []));
+  return [...files.values()].flatMap((data): readonly Movable[] =>
+    data instanceof ArrayBuffer ? [data] : isArriving(data) ? [data.port] : [],
+  );
 }
 
 /**
@@ -65,10 +67,18 @@ export function movedWith(files: ReadonlyMap<string, FileData>): readonly Movabl
  * @param split how to split the model, if this worker is the first of several
  * @throws RankletError as `Engine.load`; `internal` if the worker ends
  */
-export async function loadIntoWorker(connection: WorkerConnection, { module, files, settings }: WorkerStart, signal: AbortSignal, split?: SplitRequest | LayersPlan): Promise<ConnectedModel> {
+export async function loadIntoWorker(
+  connection: WorkerConnection,
+  { module, files, settings }: WorkerStart,
+  signal: AbortSignal,
+  split?: SplitRequest | LayersPlan,
+): Promise<ConnectedModel> {
   try {
     const sent = await filesFor(connection, files);
-    const answer = await connection.call((call) => ({ type: "load", call, module, files: sent, settings, split }), { signal, transfer: movedWith(sent) });
+    const answer = await connection.call((call) => ({ type: "load", call, module, files: sent, settings, split }), {
+      signal,
+      transfer: movedWith(sent),
+    });
     if (answer.type !== "loaded") throw new RankletError("internal", "the worker did not describe the model it loaded");
     return { connection, info: inWorkers(answer.info, 1) };
   } catch (error) {

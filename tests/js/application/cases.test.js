@@ -14,7 +14,8 @@ const cases = JSON.parse(readFileSync(new URL("tests/fixtures/application.json",
 describe("texts of documents", () => {
   test("the table has cases of both forms, and of paths", () => {
     assert.ok(cases.texts.length > 250);
-    for (const form of ["yaml", "lines", undefined]) assert.ok(cases.texts.some(({ structured, rank_fields: fields }) => structured === form && fields !== undefined));
+    for (const form of ["yaml", "lines", undefined])
+      assert.ok(cases.texts.some(({ structured, rank_fields: fields }) => structured === form && fields !== undefined));
   });
 
   for (const form of ["yaml", "lines", undefined]) {
@@ -36,9 +37,16 @@ describe("rankings", () => {
       const fusion = fuse === undefined ? undefined : fuseOptions(fuse, "fuse");
       checkFirstStage("rerank", fusion, scores.length);
       const found = chooseResults(scored, { fuse: fusion, minScore, topN });
-      assert.deepEqual(found.map(({ index }) => index), results.map(({ index }) => index), `case ${at}`);
+      assert.deepEqual(
+        found.map(({ index }) => index),
+        results.map(({ index }) => index),
+        `case ${at}`,
+      );
       for (const [position, { score, model_score: modelScore }] of results.entries()) {
-        assert.ok(Math.abs(found[position].score - score) <= 1e-12 * Math.max(1, Math.abs(score)), `case ${at}: ${found[position].score}, not ${score}`);
+        assert.ok(
+          Math.abs(found[position].score - score) <= 1e-12 * Math.max(1, Math.abs(score)),
+          `case ${at}: ${found[position].score}, not ${score}`,
+        );
         assert.equal(found[position].modelScore, modelScore, `case ${at}`);
       }
     }

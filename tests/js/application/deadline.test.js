@@ -28,8 +28,14 @@ for (const workers of [0, 1, 2]) {
     /** Asserts that a ranking has the first documents, with the scores of a whole ranking, and lists the others as unscored. */
     function assertPartial({ results, unscored }) {
       const scored = results.map(({ index }) => index).sort((a, b) => a - b);
-      assert.deepEqual([...scored, ...unscored].sort((a, b) => a - b), [...documents.keys()]);
-      assert.deepEqual(unscored, unscored.toSorted((a, b) => a - b));
+      assert.deepEqual(
+        [...scored, ...unscored].sort((a, b) => a - b),
+        [...documents.keys()],
+      );
+      assert.deepEqual(
+        unscored,
+        unscored.toSorted((a, b) => a - b),
+      );
       assert.ok(unscored.length > 0 && scored.length > 0, `${scored.length} scored`);
       for (const { index, score } of results) assert.equal(score, whole.get(index));
       for (const [at, { score }] of results.entries()) assert.ok(at === 0 || score <= results[at - 1].score);
@@ -46,7 +52,9 @@ for (const workers of [0, 1, 2]) {
         const response = await reranker.rerank({ query, documents, deadlineMs });
         ratio = Math.min(ratio, (performance.now() - started) / deadlineMs);
         assertPartial(response);
-        t.diagnostic(`deadline ${deadlineMs.toFixed(0)} ms, ${response.results.length} of ${documents.length} documents, ${ratio.toFixed(3)} of the time`);
+        t.diagnostic(
+          `deadline ${deadlineMs.toFixed(0)} ms, ${response.results.length} of ${documents.length} documents, ${ratio.toFixed(3)} of the time`,
+        );
       }
       assert.ok(ratio <= 1.2, `${ratio} times the deadline`);
       // Nothing of the call is left that disturbs the next one.
@@ -87,9 +95,21 @@ describe("a deadline", () => {
   });
 
   test("does not hide an abort, nor an error of a callback", async () => {
-    await rejectsWith("aborted", /aborted by its signal/, () => reranker.rerank({ query, documents, deadlineMs: 1e6, signal: AbortSignal.timeout(30) }));
+    await rejectsWith("aborted", /aborted by its signal/, () =>
+      reranker.rerank({ query, documents, deadlineMs: 1e6, signal: AbortSignal.timeout(30) }),
+    );
     const thrown = new Error("mine");
-    await assert.rejects(reranker.rerank({ query, documents: ["a"], deadlineMs: 1e6, onProgress: () => { throw thrown; } }), (error) => error === thrown);
+    await assert.rejects(
+      reranker.rerank({
+        query,
+        documents: ["a"],
+        deadlineMs: 1e6,
+        onProgress: () => {
+          throw thrown;
+        },
+      }),
+      (error) => error === thrown,
+    );
   });
 
   test("ranks and leaves out results among the scored documents", async (t) => {
@@ -100,10 +120,23 @@ describe("a deadline", () => {
     t.mock.method(performance, "now", () => now() + passedMs);
     const onProgress = ({ done }) => (passedMs = done < 2 ? 0 : deadlineMs);
     const firstStage = documents.map((_, at) => documents.length - at);
-    const { results, unscored } = await reranker.rerank({ query, documents, deadlineMs, topN: 2, onProgress, fuse: { firstStage, method: "linear", weight: 0 } });
-    assert.deepEqual(results.map(({ index }) => index), [0, 1]);
+    const { results, unscored } = await reranker.rerank({
+      query,
+      documents,
+      deadlineMs,
+      topN: 2,
+      onProgress,
+      fuse: { firstStage, method: "linear", weight: 0 },
+    });
+    assert.deepEqual(
+      results.map(({ index }) => index),
+      [0, 1],
+    );
     assert.ok(unscored.length > 0);
     // The first stage is scaled by the scores of all documents, also of those that the model did not score.
-    assert.deepEqual(results.map(({ score }) => score), [1, 58 / 59]);
+    assert.deepEqual(
+      results.map(({ score }) => score),
+      [1, 58 / 59],
+    );
   });
 });

@@ -11,7 +11,10 @@ let project;
 before(() => (project = installPacked()));
 after(() => project.remove());
 
-for (const [page, examples] of [["applications", 5], ["explain", 3]]) {
+for (const [page, examples] of [
+  ["applications", 5],
+  ["explain", 3],
+]) {
   test(`the examples of docs/${page}.md are one program, which prints what the page says`, () => checkExamples(page, examples));
 }
 

@@ -49,11 +49,16 @@ describe("probabilities", () => {
     }
     const { results } = await reranker.rerank({ query, documents, scores });
     for (const { index, score } of results) assert.equal(score, probabilities[index]);
-    assert.deepEqual(await reranker.rank(query, documents, { scores }), results.map(({ index, score }) => ({ corpus_id: index, score })));
+    assert.deepEqual(
+      await reranker.rank(query, documents, { scores }),
+      results.map(({ index, score }) => ({ corpus_id: index, score })),
+    );
     assert.deepEqual((await reranker.rerank({ query, documents, scores, minScore: results[3].score })).results, results.slice(0, 4));
-    for await (const part of reranker.stream({ query, documents, scores })) for (const { index, score } of part.results) assert.equal(score, probabilities[index]);
+    for await (const part of reranker.stream({ query, documents, scores }))
+      for (const { index, score } of part.results) assert.equal(score, probabilities[index]);
     const collection = await reranker.prepare(documents);
-    for await (const part of collection.rank(query, { scores })) for (const { index, score } of part.results) assert.equal(score, probabilities[index]);
+    for await (const part of collection.rank(query, { scores }))
+      for (const { index, score } of part.results) assert.equal(score, probabilities[index]);
     collection.dispose();
   });
 
@@ -61,7 +66,9 @@ describe("probabilities", () => {
     for (const options of [{}, { scoreCache: { maxBytes: 1e5 } }, { workers: 0 }]) {
       const plain = await Reranker.load(url, options);
       await plain.rerank({ query, documents });
-      await rejectsWith("unsupported", /not calibrated.*ranklet calibrate/, () => plain.rerank({ query, documents, scores: "probability" }));
+      await rejectsWith("unsupported", /not calibrated.*ranklet calibrate/, () =>
+        plain.rerank({ query, documents, scores: "probability" }),
+      );
       plain.dispose();
     }
   });
@@ -79,14 +86,24 @@ describe("probabilities", () => {
     }
     const cached = await Reranker.load(calibrated(), { scoreCache: { maxBytes: 1e6 } });
     await cached.score(pairs);
-    for (const scores of ["probability", "sigmoid", "raw", "model"]) assert.deepEqual(await cached.score(pairs, { scores }), await reranker.score(pairs, { scores }), scores);
+    for (const scores of ["probability", "sigmoid", "raw", "model"])
+      assert.deepEqual(await cached.score(pairs, { scores }), await reranker.score(pairs, { scores }), scores);
     assert.equal((await cached.rerank({ query, documents, scores: "probability" })).timings.cacheHits, documents.length);
     cached.dispose();
   });
 
   test("a sigmoid has the bits of the engine's for small and large logits", async () => {
     // Calibrations move the logits of a few pairs to where the functions bend.
-    for (const [scale, offset] of [[1e-3, 0], [1, -90], [1, 90], [40, -20], [1e4, 3], [1, 17.3], [1, -17.3], [3, 1e-7]]) {
+    for (const [scale, offset] of [
+      [1e-3, 0],
+      [1, -90],
+      [1, 90],
+      [40, -20],
+      [1e4, 3],
+      [1, 17.3],
+      [1, -17.3],
+      [3, 1e-7],
+    ]) {
       const files = calibrated();
       const config = { ...JSON.parse(files["config.json"].toString()), ranklet: { calibration: { scale, offset } } };
       const model = await Reranker.load({ ...files, "config.json": Buffer.from(JSON.stringify(config)) }, { workers: 0 });

@@ -8,7 +8,13 @@ import { dist } from "../support/paths.js";
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 const query = "How many people live in Berlin?";
-const documents = ["Bread and butter.", "Berlin has about three and a half million people.", "A long way to go.", "Berlin.", "Many people live in Paris."];
+const documents = [
+  "Bread and butter.",
+  "Berlin has about three and a half million people.",
+  "A long way to go.",
+  "Berlin.",
+  "Many people live in Paris.",
+];
 
 let reranker;
 before(async () => (reranker = await Reranker.load(url)));
@@ -42,10 +48,19 @@ describe("minScore", () => {
 
   test("rank, stream and collection.rank leave out lower scores too", async () => {
     const minScore = all[2].score;
-    assert.deepEqual(await reranker.rank(query, documents, { minScore }), all.slice(0, 3).map(({ index, score }) => ({ corpus_id: index, score })));
+    assert.deepEqual(
+      await reranker.rank(query, documents, { minScore }),
+      all.slice(0, 3).map(({ index, score }) => ({ corpus_id: index, score })),
+    );
     assert.equal((await reranker.rank(query, documents, { min_score: minScore, top_k: 1 })).length, 1);
     const parts = await collect(reranker.stream({ query, documents, minScore }));
-    assert.deepEqual(parts.flatMap(({ results }) => results.map(({ index }) => index)).sort(), all.slice(0, 3).map(({ index }) => index).sort());
+    assert.deepEqual(
+      parts.flatMap(({ results }) => results.map(({ index }) => index)).sort(),
+      all
+        .slice(0, 3)
+        .map(({ index }) => index)
+        .sort(),
+    );
     // A part without results still counts its documents.
     const none = await collect(reranker.stream({ query, documents, minScore: all[0].score + 1e-6 }));
     for (const found of [parts, none]) assert.equal(found.at(-1).done, documents.length);
@@ -63,8 +78,13 @@ describe("fuse", () => {
 
   /** Reciprocal rank fusion, written down from its formula. */
   function expected(scores) {
-    const rank = (values, index) => 1 + values.filter((value, other) => value !== null && (value > values[index] || (value === values[index] && other < index))).length;
-    return scores.map((score, index) => ({ index, modelScore: score, score: 1 / (60 + rank(scores, index)) + (firstStage[index] === null ? 0 : 1 / (60 + rank(firstStage, index))) }));
+    const rank = (values, index) =>
+      1 + values.filter((value, other) => value !== null && (value > values[index] || (value === values[index] && other < index))).length;
+    return scores.map((score, index) => ({
+      index,
+      modelScore: score,
+      score: 1 / (60 + rank(scores, index)) + (firstStage[index] === null ? 0 : 1 / (60 + rank(firstStage, index))),
+    }));
   }
 
   let scores;
@@ -72,16 +92,31 @@ describe("fuse", () => {
 
   test("rerank orders by both rankings and returns both scores", async () => {
     const { results } = await reranker.rerank({ query, documents, fuse: { firstStage, method: "rrf" } });
-    assert.deepEqual(results, expected(scores).sort((a, b) => b.score - a.score));
+    assert.deepEqual(
+      results,
+      expected(scores).sort((a, b) => b.score - a.score),
+    );
     const linear = await reranker.rerank({ query, documents, fuse: { firstStage, method: "linear", weight: 0 } });
-    assert.deepEqual(linear.results.map(({ index, score }) => [index, score]), [[0, 1], [3, 0.75], [2, 0.25], [1, 0], [4, 0]]);
+    assert.deepEqual(
+      linear.results.map(({ index, score }) => [index, score]),
+      [
+        [0, 1],
+        [3, 0.75],
+        [2, 0.25],
+        [1, 0],
+        [4, 0],
+      ],
+    );
   });
 
   test("minScore is compared with the model's score", async () => {
     const minScore = [...scores].sort((a, b) => b - a)[1];
     const { results } = await reranker.rerank({ query, documents, minScore, fuse: { first_stage: firstStage, method: "rrf" } });
     const left = expected(scores).filter(({ modelScore }) => modelScore >= minScore);
-    assert.deepEqual(results, left.sort((a, b) => b.score - a.score));
+    assert.deepEqual(
+      results,
+      left.sort((a, b) => b.score - a.score),
+    );
     assert.equal(results.length, 2);
   });
 
@@ -89,9 +124,18 @@ describe("fuse", () => {
     const collection = await reranker.prepare(["another document", ...documents, "one more"]);
     const candidates = documents.map((_, index) => index + 1);
     const last = (await collect(collection.rank(query, { candidates, topN: 3, fuse: { firstStage, method: "rrf" } }))).at(-1);
-    const best = expected(scores).sort((a, b) => b.score - a.score).slice(0, 3);
-    assert.deepEqual(last.results, best.map((result) => ({ ...result, index: result.index + 1 })));
-    await rejectsWith("input", /collection.rank: fuse: the first stage must have a score or null for each of the 7 documents, and it has 5/, async () => collection.rank(query, { fuse: { firstStage, method: "rrf" } }));
+    const best = expected(scores)
+      .sort((a, b) => b.score - a.score)
+      .slice(0, 3);
+    assert.deepEqual(
+      last.results,
+      best.map((result) => ({ ...result, index: result.index + 1 })),
+    );
+    await rejectsWith(
+      "input",
+      /collection.rank: fuse: the first stage must have a score or null for each of the 7 documents, and it has 5/,
+      async () => collection.rank(query, { fuse: { firstStage, method: "rrf" } }),
+    );
     collection.dispose();
   });
 });
@@ -111,7 +155,10 @@ describe("structured", () => {
       const { results } = await reranker.rerank({ query, documents: texts[structured] });
       assert.deepEqual((await reranker.rerank({ query, documents: books, structured })).results, results);
       const parts = await collect(reranker.stream({ query, documents: books, structured }));
-      assert.deepEqual(parts.flatMap((part) => part.results).sort((a, b) => b.score - a.score), results);
+      assert.deepEqual(
+        parts.flatMap((part) => part.results).sort((a, b) => b.score - a.score),
+        results,
+      );
       const collection = await reranker.prepare(books, { structured });
       assert.deepEqual((await collect(collection.rank(query))).at(-1).results, results);
       collection.dispose();
@@ -133,7 +180,8 @@ describe("structured", () => {
     ["a cycle", cycle, /more than 100 levels/],
     ["an array", ["a"], /documents\[0\] must be a string or an object, not an array/],
   ]) {
-    test(`a document with ${what} is an error`, () => rejectsWith("input", message, () => reranker.rerank({ query, documents: [value], structured: "yaml" })));
+    test(`a document with ${what} is an error`, () =>
+      rejectsWith("input", message, () => reranker.rerank({ query, documents: [value], structured: "yaml" })));
   }
 });
 
@@ -148,7 +196,8 @@ describe("options that a call does not have", () => {
     ["score", () => reranker.score([], { deadlineMs: 1 }), /use rerank/],
     ["score", () => reranker.score([], { fuse: {} }), /use rerank/],
   ];
-  for (const [call, run, message] of refused) test(`${call} refuses: ${message.source}`, () => rejectsWith("unsupported", message, async () => run()));
+  for (const [call, run, message] of refused)
+    test(`${call} refuses: ${message.source}`, () => rejectsWith("unsupported", message, async () => run()));
 
   const wrong = [
     [{ minScore: "1" }, /rerank: minScore must be a finite number, not "1"/],
@@ -157,9 +206,14 @@ describe("options that a call does not have", () => {
     [{ deadlineMs: -5 }, /deadlineMs must be a number above 0/],
     [{ structured: "json" }, /structured must be "yaml" or "lines", not "json"/],
     [{ fuse: [] }, /fuse: the options must be an object/],
-    [{ fuse: { firstStage: [1, 2], method: "rrf" } }, /rerank: fuse: the first stage must have a score or null for each of the 5 documents, and it has 2/],
+    [
+      { fuse: { firstStage: [1, 2], method: "rrf" } },
+      /rerank: fuse: the first stage must have a score or null for each of the 5 documents, and it has 2/,
+    ],
     [{ fuse: { firstStage: [1, 2, 3, 4, NaN], method: "rrf" } }, /firstStage\[4\] must be a finite number or null, not NaN/],
     [{ fuse: { firstStage: [1, 2, 3, 4, 5], method: "rrf", rank: 1 } }, /unknown option "rank"/],
   ];
-  for (const [options, message] of wrong) test(`rerank refuses ${JSON.stringify(options)}`, () => rejectsWith("input", message, () => reranker.rerank({ query, documents, ...options })));
+  for (const [options, message] of wrong)
+    test(`rerank refuses ${JSON.stringify(options)}`, () =>
+      rejectsWith("input", message, () => reranker.rerank({ query, documents, ...options })));
 });

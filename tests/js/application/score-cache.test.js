@@ -31,7 +31,9 @@ for (const workers of [0, 2]) {
   describe(`a score cache with ${workers} workers`, () => {
     let plain;
     let cached;
-    before(async () => ([plain, cached] = await Promise.all([Reranker.load(url, { workers }), Reranker.load(url, { workers, scoreCache })])));
+    before(
+      async () => ([plain, cached] = await Promise.all([Reranker.load(url, { workers }), Reranker.load(url, { workers, scoreCache })])),
+    );
     after(() => (plain.dispose(), cached.dispose()));
 
     test("a second identical call scores nothing and has the same results", async () => {
@@ -66,10 +68,16 @@ for (const workers of [0, 2]) {
       assert.deepEqual(await cached.rank(query, documents), await plain.rank(query, documents));
       const parts = [];
       for await (const part of cached.stream({ query, documents })) parts.push(...part.results);
-      assert.deepEqual(parts.sort((a, b) => b.score - a.score), results);
+      assert.deepEqual(
+        parts.sort((a, b) => b.score - a.score),
+        results,
+      );
       const collection = await cached.prepare(["another", ...documents]);
       const ranking = await last(collection.rank(query, { candidates: [4, 3, 2, 1] }));
-      assert.deepEqual(ranking.results.map(({ index }) => index - 1), results.map(({ index }) => index));
+      assert.deepEqual(
+        ranking.results.map(({ index }) => index - 1),
+        results.map(({ index }) => index),
+      );
       assert.equal(ranking.timings.cacheHits, documents.length);
       const all = await last(collection.rank(query));
       assert.equal(all.timings.cacheHits, documents.length);
@@ -80,7 +88,12 @@ for (const workers of [0, 2]) {
 
     test("limits on documents are part of a pair", async () => {
       const long = [`${"Berlin has many people. ".repeat(40)}`];
-      for (const options of [{}, { maxTokensPerDocument: 5 }, { longDocuments: "chunk" }, { longDocuments: "chunk", maxTokensPerDocument: 60 }]) {
+      for (const options of [
+        {},
+        { maxTokensPerDocument: 5 },
+        { longDocuments: "chunk" },
+        { longDocuments: "chunk", maxTokensPerDocument: 60 },
+      ]) {
         const first = await cached.rerank({ query, documents: long, ...options });
         const second = await cached.rerank({ query, documents: long, ...options });
         assert.deepEqual([first.timings.cacheHits, second.timings.cacheHits], [0, 1], JSON.stringify(options));
@@ -91,9 +104,15 @@ for (const workers of [0, 2]) {
 
     test("calls at the same time score a pair once", async () => {
       const same = documents.map((document) => `${document} In two calls.`);
-      const [one, two] = await Promise.all([cached.rerank({ query, documents: same }), cached.rerank({ query, documents: [...same].reverse() })]);
+      const [one, two] = await Promise.all([
+        cached.rerank({ query, documents: same }),
+        cached.rerank({ query, documents: [...same].reverse() }),
+      ]);
       assert.equal(one.timings.cacheHits + two.timings.cacheHits, same.length);
-      assert.deepEqual(two.results.map(({ index, score }) => [same.length - 1 - index, score]), one.results.map(({ index, score }) => [index, score]));
+      assert.deepEqual(
+        two.results.map(({ index, score }) => [same.length - 1 - index, score]),
+        one.results.map(({ index, score }) => [index, score]),
+      );
       assert.equal(one.usage.tokens + two.usage.tokens, (await plain.rerank({ query, documents: same })).usage.tokens);
     });
   });
@@ -144,7 +163,12 @@ describe("calls in flight", () => {
   function manual() {
     const jobs = [];
     const engine = {
-      info: { numLabels: 1, activation: "identity", calibrated: false, backend: { device: "webgpu", dtype: "f32", workers: 0, reason: "" } },
+      info: {
+        numLabels: 1,
+        activation: "identity",
+        calibrated: false,
+        backend: { device: "webgpu", dtype: "f32", workers: 0, reason: "" },
+      },
       score(job, { onPartial, signal }) {
         return new Promise((resolve, fail) => {
           const finish = () => {
@@ -175,16 +199,34 @@ describe("calls in flight", () => {
     const controller = new AbortController();
     const aborted = reranker.rerank({ query, documents: ["a", "bb", "ccc"], signal: controller.signal });
     const waiting = [reranker.rerank({ query, documents: ["bb", "dddd"] }), reranker.rerank({ query, documents: ["ccc", "bb"] })];
-    assert.deepEqual(jobs.map((job) => job.documents), [["a", "bb", "ccc"], ["dddd"]]);
+    assert.deepEqual(
+      jobs.map((job) => job.documents),
+      [["a", "bb", "ccc"], ["dddd"]],
+    );
     jobs[1].finish();
     controller.abort();
     await rejectsWith("aborted", /aborted/, () => aborted);
     await new Promise(setImmediate);
-    assert.deepEqual(jobs.slice(2).map((job) => job.documents), [["bb"], ["ccc"]]);
+    assert.deepEqual(
+      jobs.slice(2).map((job) => job.documents),
+      [["bb"], ["ccc"]],
+    );
     for (const { finish } of jobs.slice(2)) finish();
     const [first, second] = await Promise.all(waiting);
-    assert.deepEqual(first.results.map(({ index, score }) => [index, score]), [[1, 4], [0, 2]]);
-    assert.deepEqual(second.results.map(({ index, score }) => [index, score]), [[0, 3], [1, 2]]);
+    assert.deepEqual(
+      first.results.map(({ index, score }) => [index, score]),
+      [
+        [1, 4],
+        [0, 2],
+      ],
+    );
+    assert.deepEqual(
+      second.results.map(({ index, score }) => [index, score]),
+      [
+        [0, 3],
+        [1, 2],
+      ],
+    );
     assert.deepEqual([first.timings.cacheHits, second.timings.cacheHits], [0, 1]);
   });
 
@@ -214,11 +256,18 @@ describe("calls in flight", () => {
   test("an error of a caller's callback does not disturb the other calls", async () => {
     const { reranker, jobs } = manual();
     const thrown = new Error("mine");
-    const fails = () => { throw thrown; };
-    const calls = [{ onProgress: fails }, {}, { onProgress: fails }, {}].map((options) => reranker.rerank({ query, documents: ["a", "bb"], ...options }));
+    const fails = () => {
+      throw thrown;
+    };
+    const calls = [{ onProgress: fails }, {}, { onProgress: fails }, {}].map((options) =>
+      reranker.rerank({ query, documents: ["a", "bb"], ...options }),
+    );
     jobs[0].finish();
     const outcomes = await Promise.allSettled(calls);
-    assert.deepEqual(outcomes.map(({ status }) => status), ["rejected", "fulfilled", "rejected", "fulfilled"]);
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ["rejected", "fulfilled", "rejected", "fulfilled"],
+    );
     assert.ok(outcomes[0].reason === thrown && outcomes[2].reason === thrown);
     assert.equal(jobs.length, 1);
   });
@@ -236,7 +285,14 @@ describe("calls in flight", () => {
       await until(() => jobs.length > at);
       jobs[at].finish();
     }
-    assert.deepEqual(jobs.slice(2).map((job) => job.documents).flat().sort(), ["a", "bb"]);
+    assert.deepEqual(
+      jobs
+        .slice(2)
+        .map((job) => job.documents)
+        .flat()
+        .sort(),
+      ["a", "bb"],
+    );
     assert.equal((await waiting).results.length, 2);
     assert.equal((await scoring).results.length, 1);
   });
@@ -270,7 +326,10 @@ describe("the bound", () => {
     for (const key of ["a", "b", "c"]) cache.set(key, [1]);
     cache.get("a");
     cache.set("d", [1]);
-    assert.deepEqual(["a", "b", "c", "d"].map((key) => cache.get(key) !== undefined), [true, false, true, true]);
+    assert.deepEqual(
+      ["a", "b", "c", "d"].map((key) => cache.get(key) !== undefined),
+      [true, false, true, true],
+    );
     cache.set("d", [1]);
     assert.equal(cache.size, 3);
     const small = new ScoreCache(10);

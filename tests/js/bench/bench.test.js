@@ -44,7 +44,9 @@ test("a target's ratio is the median of the repetitions' ratios", () => {
 });
 
 test("the report names failed engines and targets that were not measured", () => {
-  const text = markdown(speedReport({ notes: [{ section: "speed", id: "native/onnxruntime/q8/1", error: "it is gone", unsupported: false }] }));
+  const text = markdown(
+    speedReport({ notes: [{ section: "speed", id: "native/onnxruntime/q8/1", error: "it is gone", unsupported: false }] }),
+  );
   assert.match(text, /transformers\.js \| at least 4 \| 5\.00 \| met/);
   assert.match(text, /not measured/);
   assert.match(text, /native\/onnxruntime\/q8\/1: \*\*failed\*\*: it is gone/);
@@ -60,22 +62,40 @@ test("the quartiles are the medians of both halves", () => {
   assert.deepEqual(quartiles([4, 1, 3, 2]), [1.5, 3.5]);
   assert.deepEqual(quartiles([5, 1, 3]), [2, 4]);
   assert.deepEqual(quartiles([7]), [7, 7]);
-  assert.deepEqual([0.5, 0.95, 1].map((share) => quantile([3, 1, 2], share)), [2, 3, 3]);
+  assert.deepEqual(
+    [0.5, 0.95, 1].map((share) => quantile([3, 1, 2], share)),
+    [2, 3, 3],
+  );
 });
 
 test("the report of two builds has the ratio of the repetitions with its quartiles and says whether the scores are the same bits", () => {
-  const times = { what: "score", where: "native", dtype: "q8", threads: 1, baseline: { ms: [30, 20, 10], processor_ms: [30, 30, 30] }, current: { ms: [10, 10, 10], processor_ms: [10, 10, 20] } };
+  const times = {
+    what: "score",
+    where: "native",
+    dtype: "q8",
+    threads: 1,
+    baseline: { ms: [30, 20, 10], processor_ms: [30, 30, 30] },
+    current: { ms: [10, 10, 10], processor_ms: [10, 10, 20] },
+  };
   const comparisons = [
     { ...times, same_bits: true, max_difference: 0 },
     { ...times, dtype: "f32", same_bits: false, max_difference: 0.001 },
     { ...times, what: "type", where: "Chromium", same_bits: true },
     { ...times, what: "load", where: "Node", current: { ms: [10, 10, 10], processor_ms: [undefined, undefined, undefined] } },
   ];
-  const text = markdown(speedReport({ versions: { baseline: "abc, 2026-01-01, Some change", documents: 6, tokens: [7], typed: [4, 60], comparisons } }));
+  const text = markdown(
+    speedReport({ versions: { baseline: "abc, 2026-01-01, Some change", documents: 6, tokens: [7], typed: [4, 60], comparisons } }),
+  );
   assert.match(text, /The baseline is abc, 2026-01-01, Some change\./);
-  assert.match(text, /\| 6 documents \| native \| q8 \| 1 \| 20\.0 ms .* \| 10\.0 ms .* \| 2\.000 \(1\.500, 2\.500\) \| 3\.000 \(2\.250, 3\.000\) \| the same bits \|/);
+  assert.match(
+    text,
+    /\| 6 documents \| native \| q8 \| 1 \| 20\.0 ms .* \| 10\.0 ms .* \| 2\.000 \(1\.500, 2\.500\) \| 3\.000 \(2\.250, 3\.000\) \| the same bits \|/,
+  );
   assert.match(text, /\| native \| f32 \| 1 \| .* \| differ by up to 1\.0e-3 \|/);
-  assert.match(text, /\| a word typed over 4 documents \| Chromium \| .* \| 2\.000 .*\n\| 95 % take at most \| Chromium \| q8 \| 1 \| 30\.0 ms \| 10\.0 ms \| 3\.000 \|/);
+  assert.match(
+    text,
+    /\| a word typed over 4 documents \| Chromium \| .* \| 2\.000 .*\n\| 95 % take at most \| Chromium \| q8 \| 1 \| 30\.0 ms \| 10\.0 ms \| 3\.000 \|/,
+  );
   assert.match(text, /\| load to first score \| Node \| q8 \| 1 \| .* \| 2\.000 .* \| - \| {2}\|/);
 });
 
@@ -83,15 +103,23 @@ test("--against takes the parts of a comparison, and other runs the sections", (
   const { only, parts } = readOptions(["--against", "HEAD~1"]);
   assert.deepEqual([only, parts], [["versions"], ["native", "browser", "node"]]);
   for (const part of ["native", "large"]) assert.deepEqual(readOptions(["--against=HEAD~1", "--only", part]).parts, [part]);
-  assert.throws(() => readOptions(["--against", "HEAD", "--only", "speed"]), /--only takes native, browser, node, large with --against, not speed/);
+  assert.throws(
+    () => readOptions(["--against", "HEAD", "--only", "speed"]),
+    /--only takes native, browser, node, large with --against, not speed/,
+  );
   assert.throws(() => readOptions(["--only", "native"]), /--only takes speed, .*, not native/);
   assert.throws(() => readOptions(["--against", "HEAD", "--publish"]), /--publish cannot be used with --against/);
   assert.equal(benchConfig(readOptions(["--against", "HEAD", "--repetitions", "3"])).versions.repetitions, 3);
 });
 
-test("processor time is that of running descendants", { skip: !existsSync("/proc/self/task") && "the system does not report it" }, async () => {
+test("processor time is that of running descendants", {
+  skip: !existsSync("/proc/self/task") && "the system does not report it",
+}, async () => {
   const before = descendantsMs();
-  const child = spawn(process.execPath, ["-e", "const end = Date.now() + 200; while (Date.now() < end); console.log(process.cpuUsage().user / 1000); setInterval(() => {}, 1000)"]);
+  const child = spawn(process.execPath, [
+    "-e",
+    "const end = Date.now() + 200; while (Date.now() < end); console.log(process.cpuUsage().user / 1000); setInterval(() => {}, 1000)",
+  ]);
   try {
     const [output] = await once(child.stdout, "data");
     const spent = descendantsMs() - before;

@@ -8,7 +8,8 @@ import { speedReport } from "../support/bench-report.js";
 import { inRepository } from "../support/paths.js";
 
 const page = readFileSync(inRepository("docs/benchmarks.md"), "utf8");
-const outside = (text, names) => names.reduce((rest, name) => rest.replace(new RegExp(`(<!-- bench:${name} -->)[^]*(<!-- /bench:${name} -->)`), "$1$2"), text);
+const outside = (text, names) =>
+  names.reduce((rest, name) => rest.replace(new RegExp(`(<!-- bench:${name} -->)[^]*(<!-- /bench:${name} -->)`), "$1$2"), text);
 
 test("A published section replaces the text between its markers and nothing else", () => {
   const text = "a\n<!-- bench:load -->\nold $1\n<!-- /bench:load -->\nb\n<!-- bench:flat -->\nkept\n<!-- /bench:flat -->\n";
@@ -34,14 +35,20 @@ test("A run that measured speed in Chromium alone changes that section of docs/b
   const published = publish(page, speedReport());
   assert.notEqual(published, page);
   assert.equal(outside(published, ["chromium"]), outside(page, ["chromium"]));
-  assert.match(published, /<!-- bench:chromium -->\n1 December 2026; <x> with AVX-VNNI, 2 logical processors; Chromium 156\.0, transformers\.js 4; Ranklet abc\./);
+  assert.match(
+    published,
+    /<!-- bench:chromium -->\n1 December 2026; <x> with AVX-VNNI, 2 logical processors; Chromium 156\.0, transformers\.js 4; Ranklet abc\./,
+  );
   assert.match(published, /\| transformers\.js-sorted \| q8 \| 1 \| 60\.0 ms \(50\.0 ms, 1000 ms\) \| 5\.0 \|/);
 });
 
 test("The lines of paragraphs are wrapped, and those of tables are not", () => {
   const [words, row] = ["word ".repeat(40).trim(), `| ${"cell | ".repeat(30)}`];
   const lines = wrapLines(`${words}\n\n${row}`).split("\n");
-  assert.deepEqual(lines.map((line) => line.length), [119, 79, 0, row.length]);
+  assert.deepEqual(
+    lines.map((line) => line.length),
+    [119, 79, 0, row.length],
+  );
   assert.equal(lines.slice(0, 2).join(" "), words);
 });
 

@@ -11,7 +11,11 @@ import { speedReport } from "../support/bench-report.js";
 import { listen } from "../support/servers/listen.js";
 
 const server = (id, rates, p99_ms) => ({ id, label: `server ${id}`, rates, p50_ms: 10, p99_ms });
-const servers = [server("ranklet", [60, 80, 90], 100), server("sentence-transformers", [10, 10, 10], 400), server("onnxruntime", [30, 20, 30], 90)];
+const servers = [
+  server("ranklet", [60, 80, 90], 100),
+  server("sentence-transformers", [10, 10, 10], 400),
+  server("onnxruntime", [30, 20, 30], 90),
+];
 const steady = { seconds: 60.4, requests: 4000, errors: [], p50_ms: 10, p99_ms: 90, settled_bytes: 80e6, final_bytes: 81e6 };
 const report = speedReport({ speed: undefined, serve: { connections: 64, documents: 10, tokens: 1025.2, steady, servers } });
 
@@ -22,14 +26,22 @@ test("a percentile is the value that this share of the values is below", () => {
 
 test("the targets of servers are the median of the turns' ratios, and the ratio of p99", () => {
   const measured = report.targets.filter(({ target }) => target.startsWith("serve")).map(({ measured, met }) => [measured, met]);
-  assert.deepEqual(measured, [[8, true], [0.25, true], [3, true], [100 / 90, false]]);
+  assert.deepEqual(measured, [
+    [8, true],
+    [0.25, true],
+    [3, true],
+    [100 / 90, false],
+  ]);
 });
 
 test("the report of servers has a row for each, and the memory of a minute", () => {
   const text = markdown(report);
   assert.match(text, /64 connections, each with one request under way; 10 documents and 1025 tokens per request/);
   assert.match(text, /\| server onnxruntime \| 30\.0 \| 10\.0 ms \| 90\.0 ms \| 3\.0 \|/);
-  assert.match(text, /4000 requests, 0 errors, p50 10\.0 ms, p99 90\.0 ms; memory of the process 80\.0 MB after 10 s and 81\.0 MB at the end/);
+  assert.match(
+    text,
+    /4000 requests, 0 errors, p50 10\.0 ms, p99 90\.0 ms; memory of the process 80\.0 MB after 10 s and 81\.0 MB at the end/,
+  );
 });
 
 test("a Python without packages is refused with what it lacks", (t) => {
@@ -47,10 +59,20 @@ test("the load has a request per connection at a time, and counts wrong answers 
   let [running, most] = [0, 0];
   const server = await listen((request, response) => {
     most = Math.max(most, ++running);
-    request.resume().once("end", () => setTimeout(() => (running--, response.writeHead(request.headers["content-length"] === "1" ? 200 : 500).end("{}")), 5));
+    request
+      .resume()
+      .once("end", () =>
+        setTimeout(() => (running--, response.writeHead(request.headers["content-length"] === "1" ? 200 : 500).end("{}")), 5),
+      );
   });
   const checked = new Set();
-  const { latencies, errors } = await runLoad({ url: `${server.url}/`, bodies: ["1", "22", "3"], connections: 3, seconds: 0.3, check: (_, index) => checked.add(index) });
+  const { latencies, errors } = await runLoad({
+    url: `${server.url}/`,
+    bodies: ["1", "22", "3"],
+    connections: 3,
+    seconds: 0.3,
+    check: (_, index) => checked.add(index),
+  });
   await server.stop();
   assert.equal(most, 3);
   assert.deepEqual([...checked].sort(), [0, 2]);

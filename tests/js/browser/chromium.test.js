@@ -17,7 +17,10 @@ describe("in Chromium", () => {
     await page.evaluate(async () => {
       const { Reranker } = await import("/pkg/index.js");
       globalThis.reranker = await Reranker.load(undefined, { workers: 1 });
-      globalThis.documents = Array.from({ length: 60 }, (_, at) => `Document ${at} tells how bees keep their hive warm in winter, and that ${at * 7919} of them take turns.`);
+      globalThis.documents = Array.from(
+        { length: 60 },
+        (_, at) => `Document ${at} tells how bees keep their hive warm in winter, and that ${at * 7919} of them take turns.`,
+      );
       globalThis.all = async (stream) => {
         const parts = [];
         for await (const part of stream) parts.push(part);
@@ -51,13 +54,16 @@ describe("in Chromium", () => {
       let partsAtAbort;
       let abortedAt;
       const onProgress = () => {
-        if (++parts === 1) setTimeout(() => {
-          partsAtAbort = parts;
-          abortedAt = performance.now();
-          controller.abort("enough");
-        });
+        if (++parts === 1)
+          setTimeout(() => {
+            partsAtAbort = parts;
+            abortedAt = performance.now();
+            controller.abort("enough");
+          });
       };
-      const { code, cause } = await reranker.rerank({ query: "bees", documents, signal: controller.signal, onProgress }).catch((error) => error);
+      const { code, cause } = await reranker
+        .rerank({ query: "bees", documents, signal: controller.signal, onProgress })
+        .catch((error) => error);
       const waited = performance.now() - abortedAt;
       const next = await reranker.rank("bees", documents.slice(0, 5));
       return { code, cause, waited, more: parts - partsAtAbort, next, expected };
@@ -89,23 +95,26 @@ describe("in Chromium", () => {
       await session.send("HeapProfiler.collectGarbage");
       return (await session.send("Runtime.getHeapUsage")).usedSize;
     };
-    const stream = () => page.evaluate(async () => {
-      const million = Array.from({ length: 1_000_000 }, (_, at) => documents[at % documents.length]);
-      const controller = new AbortController();
-      const started = performance.now();
-      const parts = reranker.stream({ query: "bees", documents: million, signal: controller.signal });
-      const first = await parts.next();
-      const firstMs = performance.now() - started;
-      await parts.next();
-      controller.abort();
-      const { code } = await parts.next().catch((error) => error);
-      return { firstMs, total: first.value.total, scored: first.value.results.length, code };
-    });
+    const stream = () =>
+      page.evaluate(async () => {
+        const million = Array.from({ length: 1_000_000 }, (_, at) => documents[at % documents.length]);
+        const controller = new AbortController();
+        const started = performance.now();
+        const parts = reranker.stream({ query: "bees", documents: million, signal: controller.signal });
+        const first = await parts.next();
+        const firstMs = performance.now() - started;
+        await parts.next();
+        controller.abort();
+        const { code } = await parts.next().catch((error) => error);
+        return { firstMs, total: first.value.total, scored: first.value.results.length, code };
+      });
     await stream(); // The first run allocates memory that stays, e.g. for compiled code.
     const before = await heap();
     const seen = await stream();
     const after = await heap();
-    t.diagnostic(`first of a million after ${seen.firstMs.toFixed(0)} ms; page's memory ${(before / 1e6).toFixed(2)} MB before, ${(after / 1e6).toFixed(2)} MB after`);
+    t.diagnostic(
+      `first of a million after ${seen.firstMs.toFixed(0)} ms; page's memory ${(before / 1e6).toFixed(2)} MB before, ${(after / 1e6).toFixed(2)} MB after`,
+    );
     assert.deepEqual([seen.total, seen.code], [1_000_000, "aborted"]);
     assert.ok(seen.scored < 100 && seen.firstMs < 10_000, `${seen.scored} after ${seen.firstMs} ms`);
     assert.ok(after - before < 500_000, `${after - before} bytes are still allocated`);
@@ -114,7 +123,9 @@ describe("in Chromium", () => {
   test("in a page, each new ranking with latest ends the previous one, and the last one gives the right results", async () => {
     const seen = await page.evaluate(async () => {
       const collection = await reranker.prepare(documents);
-      const typed = ["b", "be", "bee", "bees in winter"].map((query) => all(collection.rank(query, { latest: true, topN: 3 })).catch(({ code }) => code));
+      const typed = ["b", "be", "bee", "bees in winter"].map((query) =>
+        all(collection.rank(query, { latest: true, topN: 3 })).catch(({ code }) => code),
+      );
       const outcomes = await Promise.all(typed);
       const expected = (await reranker.rerank({ query: "bees in winter", documents, topN: 3 })).results;
       return { ended: outcomes.slice(0, 3), last: outcomes[3].at(-1).results, expected };
@@ -127,7 +138,9 @@ describe("in Chromium", () => {
     const [worker] = page.workers();
     const before = await page.evaluate(async () => {
       globalThis.collection = await reranker.prepare(documents);
-      globalThis.rejected = reranker.rerank({ query: "bees", documents: Array(20).fill(documents).flat() }).catch(({ code, message }) => ({ code, message }));
+      globalThis.rejected = reranker
+        .rerank({ query: "bees", documents: Array(20).fill(documents).flat() })
+        .catch(({ code, message }) => ({ code, message }));
       return reranker.rank("bees", documents.slice(0, 3));
     });
     await worker.evaluate(() => self.close());
@@ -139,14 +152,20 @@ describe("in Chromium", () => {
     assert.equal(seen.rejected.code, "internal");
     assert.match(seen.rejected.message, /the worker ended \(it stopped without an error\)/);
     assert.deepEqual(seen.again, before);
-    assert.deepEqual(seen.prepared.map(({ index }) => index), before.map(({ corpus_id }) => corpus_id));
+    assert.deepEqual(
+      seen.prepared.map(({ index }) => index),
+      before.map(({ corpus_id }) => corpus_id),
+    );
     assert.equal(page.workers().length, 1);
     assert.notEqual(page.workers()[0], worker);
   });
 
   test("after loading, a page requests neither the engine nor the model, not even for a new worker", () => {
     // The browser may load the worker's program again for a new worker.
-    assert.deepEqual(site.requests.filter((path) => path !== "/pkg/assets/worker.js"), []);
+    assert.deepEqual(
+      site.requests.filter((path) => path !== "/pkg/assets/worker.js"),
+      [],
+    );
   });
 
   test("the reason for the CPU gives no advice, and the error for a GPU that is required does", async () => {
@@ -163,7 +182,8 @@ describe("in Chromium", () => {
   test("a worker that gets its lock after its first answers does not count as lost", async () => {
     const slow = await browser.newPage();
     await slow.route("**/assets/worker.js", async (route) => {
-      const late = "LockManager.prototype.request = ((request) => async function (...args) { await new Promise((done) => setTimeout(done, 1500)); return request.apply(this, args); })(LockManager.prototype.request);";
+      const late =
+        "LockManager.prototype.request = ((request) => async function (...args) { await new Promise((done) => setTimeout(done, 1500)); return request.apply(this, args); })(LockManager.prototype.request);";
       const response = await route.fetch();
       await route.fulfill({ response, body: `${late}\n${await response.text()}` });
     });
@@ -203,17 +223,26 @@ describe("in Chromium", () => {
       for await (const { results } of reranker.stream({ query: "bees", documents })) indices.push(...results.map(({ index }) => index));
       return { indices, reranked: (await reranker.rerank({ query: "bees", documents })).results, prepared: await rankPrepared() };
     });
-    assert.deepEqual(before.indices.toSorted((a, b) => a - b), [...Array(60).keys()]);
-    assert.ok(before.indices.some((index, at) => index !== at), "both workers scored");
+    assert.deepEqual(
+      before.indices.toSorted((a, b) => a - b),
+      [...Array(60).keys()],
+    );
+    assert.ok(
+      before.indices.some((index, at) => index !== at),
+      "both workers scored",
+    );
     assert.deepEqual(before.reranked, alone.results);
     assert.deepEqual(before.prepared, alone.results);
 
     const [first, lost] = pool.workers();
-    const call = pool.evaluate(() => new Promise((resolve, reject) => {
-      globalThis.begun = new Promise((begin) => {
-        reranker.rerank({ query: "bees", documents, onProgress: begin }).then(({ results }) => resolve(results), reject);
-      });
-    }));
+    const call = pool.evaluate(
+      () =>
+        new Promise((resolve, reject) => {
+          globalThis.begun = new Promise((begin) => {
+            reranker.rerank({ query: "bees", documents, onProgress: begin }).then(({ results }) => resolve(results), reject);
+          });
+        }),
+    );
     await pool.evaluate(() => begun);
     await lost.evaluate(() => self.close());
     assert.deepEqual(await call, alone.results);
@@ -238,7 +267,10 @@ describe("in Chromium", () => {
       for await (const ranking of collection.rank("bees")) prepared = ranking.results;
       const controller = new AbortController();
       const call = reranker.rerank({ query: "bees", documents, signal: controller.signal, onProgress: () => controller.abort() });
-      const aborted = await call.then(() => "no error", ({ code }) => code);
+      const aborted = await call.then(
+        () => "no error",
+        ({ code }) => code,
+      );
       return { results, backend: reranker.info.backend, prepared, aborted };
     }, texts);
     assert.deepEqual([backend.split, backend.workers, aborted], ["layers", 3, "aborted"]);
@@ -246,11 +278,14 @@ describe("in Chromium", () => {
     assert.deepEqual(prepared, alone.results);
 
     const [, kept, lost] = split.workers();
-    const call = split.evaluate(() => new Promise((resolve, reject) => {
-      globalThis.begun = new Promise((begin) => {
-        reranker.rerank({ query: "bees", documents, onProgress: begin }).then(({ results }) => resolve(results), reject);
-      });
-    }));
+    const call = split.evaluate(
+      () =>
+        new Promise((resolve, reject) => {
+          globalThis.begun = new Promise((begin) => {
+            reranker.rerank({ query: "bees", documents, onProgress: begin }).then(({ results }) => resolve(results), reject);
+          });
+        }),
+    );
     await split.evaluate(() => begun);
     await lost.evaluate(() => self.close());
     assert.deepEqual(await call, alone.results);
@@ -264,7 +299,10 @@ describe("in Chromium", () => {
       const { Reranker } = await import("/pkg/index.js");
       const here = await Reranker.load(undefined, { workers: 0 });
       let frames = 0;
-      const frame = () => { frames++; requestAnimationFrame(frame); };
+      const frame = () => {
+        frames++;
+        requestAnimationFrame(frame);
+      };
       frame();
       const { results } = await here.rerank({ query: "bees", documents });
       return { results, frames, expected: (await reranker.rerank({ query: "bees", documents })).results };
@@ -281,10 +319,11 @@ async function framesWhileRanking() {
   observer.observe({ type: "longtask" });
   let busy = true;
   const gaps = [];
-  const frame = (before) => requestAnimationFrame((now) => {
-    gaps.push(now - before);
-    if (busy) frame(now);
-  });
+  const frame = (before) =>
+    requestAnimationFrame((now) => {
+      gaps.push(now - before);
+      if (busy) frame(now);
+    });
   requestAnimationFrame(frame);
   await reranker.rerank({ query: "how do bees survive the winter", documents: Array(5).fill(documents).flat() });
   busy = false;

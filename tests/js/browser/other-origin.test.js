@@ -32,18 +32,21 @@ describe("the package from another origin", () => {
     const page = await browser.newPage();
     try {
       await page.goto(site.url);
-      return await page.evaluate(async ([url, options]) => {
-        const { Reranker } = await import(`${url}index.js`);
-        try {
-          const reranker = await Reranker.load(undefined, options);
-          const ranked = await reranker.rank("capital of France", ["Berlin", "Paris is the capital of France."]);
-          const { backend, warnings } = reranker.info;
-          reranker.dispose();
-          return { best: ranked[0].corpus_id, workers: backend.workers, warnings };
-        } catch ({ code, message }) {
-          return { code, message };
-        }
-      }, [cdn.url, options]);
+      return await page.evaluate(
+        async ([url, options]) => {
+          const { Reranker } = await import(`${url}index.js`);
+          try {
+            const reranker = await Reranker.load(undefined, options);
+            const ranked = await reranker.rank("capital of France", ["Berlin", "Paris is the capital of France."]);
+            const { backend, warnings } = reranker.info;
+            reranker.dispose();
+            return { best: ranked[0].corpus_id, workers: backend.workers, warnings };
+          } catch ({ code, message }) {
+            return { code, message };
+          }
+        },
+        [cdn.url, options],
+      );
     } finally {
       await page.close();
       await site.stop();

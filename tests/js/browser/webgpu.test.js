@@ -39,10 +39,17 @@ describe("WebGPU in Chromium", () => {
   });
 
   for (const { path, expected } of models) {
-    for (const [dtype, tolerance] of [["f32", 1e-4], ["f16", 2e-2 * Math.max(...expected.logits.flat().map(Math.abs))]]) {
+    for (const [dtype, tolerance] of [
+      ["f32", 1e-4],
+      ["f16", 2e-2 * Math.max(...expected.logits.flat().map(Math.abs))],
+    ]) {
       test(`${path} in ${dtype} has the logits of the reference on WebGPU`, async (t) => {
         await open();
-        const { backend, logits } = await page.evaluate(score, { url: `fixtures/${path}/`, options: { device: "webgpu", dtype, workers: 0 }, pairs: expected.pairs });
+        const { backend, logits } = await page.evaluate(score, {
+          url: `fixtures/${path}/`,
+          options: { device: "webgpu", dtype, workers: 0 },
+          pairs: expected.pairs,
+        });
         assert.equal(backend.device, "webgpu");
         assert.equal(backend.engine, "webgpu");
         assert.ok(backend.verification.pairs.length > 0);
@@ -99,10 +106,19 @@ describe("WebGPU in Chromium", () => {
     const seen = await page.evaluate(async (url) => {
       const { Reranker } = await import("/pkg/index.js");
       const options = { device: "webgpu", workers: 0 };
-      const [lost, other] = [await Reranker.load(new URL(url, location.href), options), await Reranker.load(new URL(url, location.href), options)];
+      const [lost, other] = [
+        await Reranker.load(new URL(url, location.href), options),
+        await Reranker.load(new URL(url, location.href), options),
+      ];
       globalThis.devices[0].destroy();
       const codes = [];
-      for (let call = 0; call < 2; call++) codes.push(await lost.rank("a", ["b"]).then(() => "none", ({ code }) => code));
+      for (let call = 0; call < 2; call++)
+        codes.push(
+          await lost.rank("a", ["b"]).then(
+            () => "none",
+            ({ code }) => code,
+          ),
+        );
       const [{ score }] = await other.rank("a", ["b"]);
       const [again] = await (await Reranker.load(new URL(url, location.href), options)).rank("a", ["b"]);
       return { codes, score, again: again.score };
@@ -118,7 +134,10 @@ describe("WebGPU in Chromium", () => {
       const reranker = await Reranker.load(new URL(url, location.href), { device: "webgpu", workers: 0 });
       const before = { ...globalThis.counts };
       await reranker.rank("one", ["two", "three"]);
-      await reranker.rank("one", Array.from({ length: 40 }, (_, at) => `document ${at}`));
+      await reranker.rank(
+        "one",
+        Array.from({ length: 40 }, (_, at) => `document ${at}`),
+      );
       const after = { ...globalThis.counts };
       return Object.fromEntries(Object.keys(after).map((name) => [name, after[name] - before[name]]));
     }, "fixtures/bert-gelu-h36/");
@@ -129,22 +148,25 @@ describe("WebGPU in Chromium", () => {
   const rounds = process.env.RANKLET_FUZZ_SECONDS === undefined ? 5 : 100;
   test(`after loading and disposing ${rounds} times, no GPU memory is allocated`, { timeout: rounds * 10_000 }, async (t) => {
     await open();
-    const seen = await page.evaluate(async ({ url, rounds }) => {
-      // The separate modules, which share their engine with this function.
-      const { rerankerOn } = await import("/pkg/api/reranker-on.js");
-      const { browser } = await import("/pkg/platform/browser.js");
-      const { gpu_bytes } = await import("/pkg/wasm/ranklet.js");
-      const Reranker = rerankerOn(browser);
-      let max = 0;
-      let left = 0;
-      for (let round = 0; round < rounds; round++) {
-        const reranker = await Reranker.load(new URL(url, location.href), { device: "webgpu", workers: 0 });
-        max = Math.max(max, gpu_bytes());
-        reranker.dispose();
-        left = Math.max(left, gpu_bytes());
-      }
-      return { max, left };
-    }, { url: "fixtures/bert-gelu-h36/", rounds });
+    const seen = await page.evaluate(
+      async ({ url, rounds }) => {
+        // The separate modules, which share their engine with this function.
+        const { rerankerOn } = await import("/pkg/api/reranker-on.js");
+        const { browser } = await import("/pkg/platform/browser.js");
+        const { gpu_bytes } = await import("/pkg/wasm/ranklet.js");
+        const Reranker = rerankerOn(browser);
+        let max = 0;
+        let left = 0;
+        for (let round = 0; round < rounds; round++) {
+          const reranker = await Reranker.load(new URL(url, location.href), { device: "webgpu", workers: 0 });
+          max = Math.max(max, gpu_bytes());
+          reranker.dispose();
+          left = Math.max(left, gpu_bytes());
+        }
+        return { max, left };
+      },
+      { url: "fixtures/bert-gelu-h36/", rounds },
+    );
     t.diagnostic(`${seen.max} bytes at most`);
     assert.ok(seen.max > 10_000);
     assert.equal(seen.left, 0);
@@ -153,7 +175,10 @@ describe("WebGPU in Chromium", () => {
 
 test("without WebGPU, the device webgpu and the dtype f16 are refused with advice", async () => {
   const { Reranker } = await import(new URL("pkg/dist/index.node.js", root));
-  await assert.rejects(Reranker.load(undefined, { device: "webgpu" }), { code: "unsupported", message: /this runtime has no WebGPU .* use "auto" or "cpu"/ });
+  await assert.rejects(Reranker.load(undefined, { device: "webgpu" }), {
+    code: "unsupported",
+    message: /this runtime has no WebGPU .* use "auto" or "cpu"/,
+  });
   await assert.rejects(Reranker.load(undefined, { dtype: "f16", workers: 0 }), { code: "unsupported", message: /f16 needs a GPU/ });
 });
 
@@ -210,10 +235,16 @@ async function loseInTheMiddle({ url, options }) {
     if (!lost) globalThis.devices.at(-1).destroy();
     lost = true;
   };
-  const scores = Array.from(await reranker.score(documents.map((document) => ["a query", document]), { onProgress: lose }));
+  const scores = Array.from(
+    await reranker.score(
+      documents.map((document) => ["a query", document]),
+      { onProgress: lose },
+    ),
+  );
   const after = { device: reranker.info.backend.device, reason: reranker.info.backend.reason };
   const again = Array.from(await reranker.score(documents.map((document) => ["a query", document])));
   const streamed = new Array(documents.length);
-  for await (const { results } of reranker.stream({ query: "a query", documents })) for (const { index, score } of results) streamed[index] = score;
+  for await (const { results } of reranker.stream({ query: "a query", documents }))
+    for (const { index, score } of results) streamed[index] = score;
   return { before: { device: before.device }, lost, after, scores, expected, again, streamed };
 }

@@ -27,7 +27,10 @@ describe("figures that a reader meets twice", () => {
     assert.ok(read("models/small/README.md").includes(`${megabytes} MB`), megabytes);
   });
 
-  for (const [folder, name, before] of [["default", "embedded", "0.4458, "], ["small", "small", ""]]) {
+  for (const [folder, name, before] of [
+    ["default", "embedded", "0.4458, "],
+    ["small", "small", ""],
+  ]) {
     test(`the ${name} model's quality is the same in its card, docs/models.md and docs/benchmarks.md`, () => {
       const [, quality] = /^\| this model \| (0\.\d{4}) /m.exec(read(`models/${folder}/README.md`));
       assert.ok(benchmarks.includes(`reranked by the ${name} model | ${before}${quality} |`), quality);

@@ -6,9 +6,23 @@ import { dist } from "../support/paths.js";
 
 const { errorCodes } = await import(new URL("index.node.js", dist));
 const { loadRefusals } = await import(new URL("load/load-options.js", dist));
-const { compareRefusals, explainCostRefusals, explainRefusals, queryRefusals, rankRefusals, rerankRefusals, scoreRefusals, streamRefusals } = await import(new URL("api/options.js", dist));
+const {
+  compareRefusals,
+  explainCostRefusals,
+  explainRefusals,
+  queryRefusals,
+  rankRefusals,
+  rerankRefusals,
+  scoreRefusals,
+  streamRefusals,
+} = await import(new URL("api/options.js", dist));
 const guide = ["js-api", "js-errors", "caching", "applications", "explain"].map((name) => `${read(`docs/${name}.md`)}\n`).join("\n");
-const types = read("pkg/src/types.ts") + read("pkg/src/types/explain.ts") + read("pkg/src/types/load.ts") + read("pkg/src/types/cache.ts") + read("pkg/src/errors.ts");
+const types =
+  read("pkg/src/types.ts") +
+  read("pkg/src/types/explain.ts") +
+  read("pkg/src/types/load.ts") +
+  read("pkg/src/types/cache.ts") +
+  read("pkg/src/errors.ts");
 
 /** Every interface that the package exports: its name, what it extends, and its own members with their types. */
 function interfaces() {
@@ -74,7 +88,9 @@ describe("the guide to the JavaScript API", () => {
 
   test("gives the default that the types give", () => {
     // In the types: Default `"main"`. In the guide: the third column of a table of options.
-    for (const [, name, bases, body] of types.matchAll(/^export interface (\w+Options)(?:<[^{]*?>)?(?: extends ([^{]+?))? \{\n(.*?)^\}/gms)) {
+    for (const [, name, bases, body] of types.matchAll(
+      /^export interface (\w+Options)(?:<[^{]*?>)?(?: extends ([^{]+?))? \{\n(.*?)^\}/gms,
+    )) {
       for (const [, comment, member] of body.matchAll(/\/\*\*((?:(?!\*\/).)*)\*\/\s*readonly (\w+)/gs)) {
         const value = /Default:? `([^`]+)`(?=[.\s])/.exec(comment)?.[1];
         if (value === undefined) continue;
@@ -89,14 +105,35 @@ describe("the guide to the JavaScript API", () => {
 
   test("lists exactly the error codes", () => {
     const rows = tableAfter(guide, "<!-- error codes -->\n");
-    assert.deepEqual(rows.map(([cell]) => cell.replaceAll("`", "")), [...errorCodes]);
+    assert.deepEqual(
+      rows.map(([cell]) => cell.replaceAll("`", "")),
+      [...errorCodes],
+    );
   });
 
   test("lists exactly the options that are refused, with the advice of the error", () => {
     const rows = tableAfter(guide, "<!-- refused options -->\n");
-    const inherited = new Map([[queryRefusals, {}], [explainRefusals, queryRefusals], [explainCostRefusals, explainRefusals], [compareRefusals, explainRefusals]]);
+    const inherited = new Map([
+      [queryRefusals, {}],
+      [explainRefusals, queryRefusals],
+      [explainCostRefusals, explainRefusals],
+      [compareRefusals, explainRefusals],
+    ]);
     const own = (refusals) => Object.entries(refusals).filter(([option]) => !(option in (inherited.get(refusals) ?? queryRefusals)));
-    const calls = [["`rerank`, `stream`, `rank`, `collection.rank`, `explain`, `explainCost`, `compare`", queryRefusals], ["`stream`", streamRefusals], ["`score`", scoreRefusals], ["`explain`, `explainCost`, `compare`", explainRefusals], ["`explainCost`", explainCostRefusals], ["`compare`", compareRefusals], ["`load`", loadRefusals], ["`rerank`", rerankRefusals], ["`rank`", rankRefusals]];
-    assert.deepEqual(rows, calls.flatMap(([call, refusals]) => own(refusals).map(([option, advice]) => [call, `\`${option}\``, advice])));
+    const calls = [
+      ["`rerank`, `stream`, `rank`, `collection.rank`, `explain`, `explainCost`, `compare`", queryRefusals],
+      ["`stream`", streamRefusals],
+      ["`score`", scoreRefusals],
+      ["`explain`, `explainCost`, `compare`", explainRefusals],
+      ["`explainCost`", explainCostRefusals],
+      ["`compare`", compareRefusals],
+      ["`load`", loadRefusals],
+      ["`rerank`", rerankRefusals],
+      ["`rank`", rankRefusals],
+    ];
+    assert.deepEqual(
+      rows,
+      calls.flatMap(([call, refusals]) => own(refusals).map(([option, advice]) => [call, `\`${option}\``, advice])),
+    );
   });
 });

@@ -37,6 +37,9 @@ describe("links in the Markdown files of the repository", () => {
 
 describe("the npm package's README", () => {
   test("has no relative links, because npm has no repository to resolve them in", () => {
-    assert.deepEqual(targets(read("pkg/README.md")).filter((target) => !target.startsWith("https:")), []);
+    assert.deepEqual(
+      targets(read("pkg/README.md")).filter((target) => !target.startsWith("https:")),
+      [],
+    );
   });
 });

@@ -17,7 +17,10 @@ describe("docs/models.md", () => {
   test("names every form of weights, in the order in which they are looked for", () => {
     const [, order] = /Weights are taken from(.*?)\.\s+Tensors/s.exec(files);
     const names = list.weights.map(({ name }) => name);
-    assert.deepEqual(codeSpans(order).filter((span) => names.includes(span)), names);
+    assert.deepEqual(
+      codeSpans(order).filter((span) => names.includes(span)),
+      names,
+    );
   });
 
   test("names every kind of module", () => {

@@ -17,21 +17,28 @@ function expanded(path) {
 
 /** The paths in the code spans of a text. */
 function paths(text) {
-  const folders = readdirSync(inRepository("."), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const folders = readdirSync(inRepository("."), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
   const generated = /^(?:target|node_modules|\.build|pkg\/dist)\//;
-  return codeSpans(text).filter((span) => folders.some((folder) => span.startsWith(`${folder}/`)) && !generated.test(span) && !span.includes(" ")).flatMap(expanded);
+  return codeSpans(text)
+    .filter((span) => folders.some((folder) => span.startsWith(`${folder}/`)) && !generated.test(span) && !span.includes(" "))
+    .flatMap(expanded);
 }
 
 /** The entries of ARCHITECTURE.md's map as paths: indentation says which folder an entry is in. */
 function mapEntries() {
   const [, map] = /## Map\s*```text\n(.*?)```/s.exec(read("ARCHITECTURE.md"));
   const parents = [];
-  return map.trimEnd().split("\n").map((line) => {
-    const [, indent, name] = /^( *)(\S+)/.exec(line);
-    parents.length = indent.length / 2;
-    parents.push(name);
-    return parents.join("");
-  });
+  return map
+    .trimEnd()
+    .split("\n")
+    .map((line) => {
+      const [, indent, name] = /^( *)(\S+)/.exec(line);
+      parents.length = indent.length / 2;
+      parents.push(name);
+      return parents.join("");
+    });
 }
 
 function sourceText(folder) {
@@ -44,7 +51,9 @@ function sourceText(folder) {
 /** Names of the code in code spans: `CamelCase`, `CONSTANT_NAME`, `snake_case`, `Type::name`. Terms of formulas such as `s_a` are none. */
 function identifiers(text) {
   const pattern = /^(?:[A-Z]\w*[a-z]\w*(?:::\w+)*|[A-Z]+(?:_[A-Z]+)+|[a-z]{2,}(?:_[a-z]+)+)$/;
-  return codeSpans(text).filter((span) => pattern.test(span)).flatMap((span) => span.split("::"));
+  return codeSpans(text)
+    .filter((span) => pattern.test(span))
+    .flatMap((span) => span.split("::"));
 }
 
 describe("names of the code in the documents", () => {
@@ -78,7 +87,11 @@ describe("names of the code in the documents", () => {
   });
 
   test("code that a document quotes is in the file that it names", () => {
-    const plain = (text) => text.split("\n").filter((line) => !line.trim().startsWith("//")).join("\n");
+    const plain = (text) =>
+      text
+        .split("\n")
+        .filter((line) => !line.trim().startsWith("//"))
+        .join("\n");
     const quotes = pages.flatMap((page) => [...read(page).matchAll(/<!-- from: (\S+) -->\n```\w+\n(.*?)^```/gms)]);
     assert.ok(quotes.length >= 2, "docs/adding-a-family.md quotes code");
     for (const [, path, code] of quotes) assert.ok(plain(read(path)).includes(code), `${path}:\n${code}`);

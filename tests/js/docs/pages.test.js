@@ -12,17 +12,27 @@ describe("tests/fixtures/README.md", () => {
 
   /** The fixtures in a folder: those of its folders that have expected scores. */
   function fixturesIn(folder) {
-    return readdirSync(inRepository(folder)).filter((name) => existsSync(inRepository(join(folder, name, "expected.json")))).sort();
+    return readdirSync(inRepository(folder))
+      .filter((name) => existsSync(inRepository(join(folder, name, "expected.json"))))
+      .sort();
   }
 
   /** The first cells of the table after a heading. */
   function firstCells(heading) {
     const [, section] = guide.split(`\n${heading}\n`);
     const table = section.split("\n\n").find((block) => block.trimStart().startsWith("| folder"));
-    return table.trim().split("\n").slice(2).flatMap((row) => codeSpans(row.split("|")[1])).sort();
+    return table
+      .trim()
+      .split("\n")
+      .slice(2)
+      .flatMap((row) => codeSpans(row.split("|")[1]))
+      .sort();
   }
 
-  for (const [heading, folder] of [["## BERT", "tests/fixtures"], ["## Other families, in `families/`", "tests/fixtures/families"]]) {
+  for (const [heading, folder] of [
+    ["## BERT", "tests/fixtures"],
+    ["## Other families, in `families/`", "tests/fixtures/families"],
+  ]) {
     test(`says for every fixture of ${folder}, and for no other, why it exists`, () => {
       const fixtures = fixturesIn(folder);
       assert.ok(fixtures.length >= 12, fixtures.join());
@@ -54,7 +64,11 @@ describe("every page", () => {
     const blocks = markdownFiles().flatMap((path) => [...read(path).matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => [path, code]));
     assert.ok(blocks.length >= 6, `${blocks.length} blocks`);
     for (const [path, code] of blocks) {
-      const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--check", "-"], { input: code, encoding: "utf8", timeout: 60_000 });
+      const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--check", "-"], {
+        input: code,
+        encoding: "utf8",
+        timeout: 60_000,
+      });
       assert.equal(status, 0, `${path}: ${stderr}`);
     }
   });

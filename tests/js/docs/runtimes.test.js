@@ -31,7 +31,11 @@ describe("the tables of runtimes", () => {
     for (const [name, { line }] of Object.entries(frameworks)) {
       const [framework] = name.split(/,| with /);
       assert.ok(text.includes(framework.replace(/ \d+$/, "")), framework);
-      for (const documented of line?.documented ?? []) assert.ok(blocks.some((block) => isDeepStrictEqual(block, documented)), JSON.stringify(documented));
+      for (const documented of line?.documented ?? [])
+        assert.ok(
+          blocks.some((block) => isDeepStrictEqual(block, documented)),
+          JSON.stringify(documented),
+        );
     }
   });
 });

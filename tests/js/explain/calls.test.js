@@ -34,7 +34,10 @@ for (const workers of [0, 1, 2]) {
         assert.deepEqual(await reranker.explain(query, document, options), await reference.explain(query, document, options));
       }
       const { logit, base, units, variants } = await reranker.explain(query, document);
-      assert.deepEqual(units.map(({ text, start, end }) => [text, document.slice(start, end)]), words.map((word) => ["document", word]));
+      assert.deepEqual(
+        units.map(({ text, start, end }) => [text, document.slice(start, end)]),
+        words.map((word) => ["document", word]),
+      );
       const raw = await reranker.score([[query, document]], { scores: "raw" });
       assert.equal(logit, raw[0]);
       assert.notEqual(base, logit);
@@ -56,7 +59,10 @@ for (const workers of [0, 1, 2]) {
       const explanation = await reranker.explain(query, document, { ...many, onProgress: (progress) => seen.push(progress) });
       const [first, ...rest] = seen;
       assert.deepEqual([first.stage, first.done, first.total, first.explanation.variants], ["explain", 0, explanation.variants, 0]);
-      assert.deepEqual(first.explanation.units.map(({ start, contribution }) => [start, contribution]), explanation.units.map(({ start }) => [start, 0]));
+      assert.deepEqual(
+        first.explanation.units.map(({ start, contribution }) => [start, contribution]),
+        explanation.units.map(({ start }) => [start, 0]),
+      );
       assert.ok(rest.length >= 3, `${rest.length} steps`);
       for (const [at, { done, total, explanation: soFar }] of rest.entries()) {
         assert.ok(done > seen[at].done, `${done} after ${seen[at].done}`);
@@ -74,7 +80,11 @@ for (const workers of [0, 1, 2]) {
         const onProgress = () => {
           if (calls++ === at) controller.abort("enough");
         };
-        await assert.rejects(reranker.explain(query, document, { ...many, signal: controller.signal, onProgress }), { name: "RankletError", code: "aborted", cause: "enough" });
+        await assert.rejects(reranker.explain(query, document, { ...many, signal: controller.signal, onProgress }), {
+          name: "RankletError",
+          code: "aborted",
+          cause: "enough",
+        });
         assert.equal(calls, at + 1);
         await assert.rejects(reranker.compare(query, document, other, { ...many, signal: controller.signal }), { code: "aborted" });
         await assert.rejects(reranker.explainCost(query, document, { signal: controller.signal }), { code: "aborted" });
@@ -84,7 +94,10 @@ for (const workers of [0, 1, 2]) {
 
     test("an error that onProgress throws rejects the call", async () => {
       for (const at of [0, 2]) {
-        for (const call of [(options) => reranker.explain(query, document, options), (options) => reranker.compare(query, document, other, options)]) {
+        for (const call of [
+          (options) => reranker.explain(query, document, options),
+          (options) => reranker.compare(query, document, other, options),
+        ]) {
           let calls = 0;
           const onProgress = () => {
             if (calls++ === at) throw new TypeError("mine");
@@ -129,13 +142,19 @@ for (const workers of [0, 1, 2]) {
       assert.ok(inside.every(({ contribution }) => contribution !== 0));
       // The chunk as a document of its own has the same tokens, so its words add the same.
       const alone = await reranker.explain(query, long.slice(span.start, span.end));
-      assert.deepEqual(alone.units.map(({ start, contribution }) => [start + span.start, contribution]), inside.map(({ start, contribution }) => [start, contribution]));
+      assert.deepEqual(
+        alone.units.map(({ start, contribution }) => [start + span.start, contribution]),
+        inside.map(({ start, contribution }) => [start, contribution]),
+      );
     });
 
     test("compare explains both documents, with what each unit adds to the difference", async () => {
       const seen = [];
       const compared = await reranker.compare(query, document, other, { onProgress: (progress) => seen.push(progress) });
-      for (const [name, text, sign] of [["a", document, 1], ["b", other, -1]]) {
+      for (const [name, text, sign] of [
+        ["a", document, 1],
+        ["b", other, -1],
+      ]) {
         const { units, ...rest } = await reranker.explain(query, text);
         assert.deepEqual(compared[name], { ...rest, units: units.map((unit) => ({ ...unit, lift: sign * unit.contribution })) });
       }
@@ -144,14 +163,21 @@ for (const workers of [0, 1, 2]) {
       assert.deepEqual(seen.at(-1), { stage: "compare", done: seen[0].total, total: seen[0].total, comparison: compared });
       const same = await reranker.compare(query, document, document, { samples: 2 });
       assert.equal(same.difference, 0);
-      assert.deepEqual(same.a.units.map(({ lift }) => lift), same.b.units.map(({ lift }) => -lift));
+      assert.deepEqual(
+        same.a.units.map(({ lift }) => lift),
+        same.b.units.map(({ lift }) => -lift),
+      );
     });
 
     test("a reranker that is disposed rejects its explanations", async () => {
       const own = await Reranker.load(url, { workers });
       const onProgress = ({ done }) => done > 0 && own.dispose();
       await assert.rejects(own.explain(query, document, { ...many, onProgress }), { code: "disposed" });
-      for (const call of [() => own.explain(query, document), () => own.explainCost(query, document), () => own.compare(query, document, other)]) {
+      for (const call of [
+        () => own.explain(query, document),
+        () => own.explainCost(query, document),
+        () => own.compare(query, document, other),
+      ]) {
         await assert.rejects(call, { code: "disposed" });
       }
     });
@@ -184,18 +210,30 @@ describe("arguments of explain", () => {
     ["compare", [query, document, other, { of: "both" }], "unsupported", /compare: of is not available/],
   ];
   for (const [call, args, code, message] of wrong) {
-    test(`${call} refuses ${JSON.stringify(args.slice(1))?.slice(0, 80)}`, () => rejectsWith(code, message, () => reference[call](...args)));
+    test(`${call} refuses ${JSON.stringify(args.slice(1))?.slice(0, 80)}`, () =>
+      rejectsWith(code, message, () => reference[call](...args)));
   }
 
   test("explanations need a model with one label", async () => {
     const reranker = await Reranker.load(several.url, { workers: 0 });
-    for (const call of ["explain", "explainCost"]) await rejectsWith("input", new RegExp(`${call} needs a model with one label`), () => reranker[call](query, document));
+    for (const call of ["explain", "explainCost"])
+      await rejectsWith("input", new RegExp(`${call} needs a model with one label`), () => reranker[call](query, document));
     await rejectsWith("input", /compare needs a model with one label/, () => reranker.compare(query, document, other));
     reranker.dispose();
   });
 
   test("any text can be explained", async () => {
-    for (const text of ["", " \n", "\0", "\ud800", "a\ud800b", "[SEP] [MASK]", "👩‍👩‍👧‍👦 e\u0301\u0302 ﷺ", "x".repeat(10_000), "a. ".repeat(3000)]) {
+    for (const text of [
+      "",
+      " \n",
+      "\0",
+      "\ud800",
+      "a\ud800b",
+      "[SEP] [MASK]",
+      "👩‍👩‍👧‍👦 e\u0301\u0302 ﷺ",
+      "x".repeat(10_000),
+      "a. ".repeat(3000),
+    ]) {
       for (const unit of ["word", "sentence"]) {
         const { units, logit } = await reference.explain(text, text, { unit, of: "both" });
         assert.ok(Number.isFinite(logit));

@@ -27,7 +27,11 @@ describe("explanations in Chromium", () => {
   test("explanations and highlights are the bits of Node, and request nothing", async () => {
     const inNode = await Reranker.load(undefined, { workers: 0, device: "cpu" });
     const [explanation, comparison, { results }] = await page.evaluate(() =>
-      Promise.all([reranker.explain(query, passage, { of: "both" }), reranker.compare(query, passage, "Bees sleep.", { samples: 2 }), reranker.rerank({ query, documents: [passage], highlights: 2 })]),
+      Promise.all([
+        reranker.explain(query, passage, { of: "both" }),
+        reranker.compare(query, passage, "Bees sleep.", { samples: 2 }),
+        reranker.rerank({ query, documents: [passage], highlights: 2 }),
+      ]),
     );
     assert.deepEqual(explanation, await inNode.explain(query, passage, { of: "both" }));
     assert.deepEqual(comparison, await inNode.compare(query, passage, "Bees sleep.", { samples: 2 }));
@@ -46,7 +50,9 @@ describe("explanations in Chromium", () => {
         if (done === 0) return;
         if (++steps === 1) setTimeout(() => ((abortedAt = performance.now()), controller.abort()));
       };
-      const { code } = await reranker.explain(query, passage, { samples: 20, signal: controller.signal, onProgress }).catch((error) => error);
+      const { code } = await reranker
+        .explain(query, passage, { samples: 20, signal: controller.signal, onProgress })
+        .catch((error) => error);
       return { code, waited: performance.now() - abortedAt };
     });
     assert.equal(seen.code, "aborted");
@@ -59,7 +65,10 @@ describe("explanations in Chromium", () => {
     const sizes = steps.map((done, at) => done - (steps[at - 1] ?? 0));
     assert.ok(sizes[0] <= 6 && sizes[0] <= sizes[1] && sizes[1] < sizes[2], `${sizes}`);
     // Further ones are as large as those of a ranking.
-    assert.ok(sizes.slice(2, -1).every((size) => size >= 6), `${sizes}`);
+    assert.ok(
+      sizes.slice(2, -1).every((size) => size >= 6),
+      `${sizes}`,
+    );
     assert.equal(steps.at(-1), 2 + 2 * sentences.length + 2 * words);
   });
 
@@ -71,7 +80,9 @@ describe("explanations in Chromium", () => {
       const ratio = median(({ explainMs, rankMs }) => explainMs / rankMs);
       const first = median(({ firstMs }) => firstMs);
       const whole = median(({ explainMs }) => explainMs);
-      t.diagnostic(`${words} words: ${whole.toFixed(0)} ms, ${ratio.toFixed(3)} of the ranking; the first contributions after ${first.toFixed(0)} ms`);
+      t.diagnostic(
+        `${words} words: ${whole.toFixed(0)} ms, ${ratio.toFixed(3)} of the ranking; the first contributions after ${first.toFixed(0)} ms`,
+      );
       assert.ok(words >= 60, `${words} words`);
       // On a slow machine, they come after a small part of the time.
       if (ratio <= 0.9 && first <= Math.max(100, whole / 10)) return;

@@ -30,7 +30,10 @@ describe("explanations in a pool", () => {
     pool = await loadPool(3);
     assert.deepEqual(await pool.reranker.explain(query, document, many), expected);
     const scored = pool.started.map((worker) => requestsOf(worker, "score").reduce((sum, { job }) => sum + job.variants.length, 0));
-    assert.equal(scored.reduce((a, b) => a + b), expected.variants);
+    assert.equal(
+      scored.reduce((a, b) => a + b),
+      expected.variants,
+    );
     for (const count of scored) assert.ok(count > expected.variants / 10, `${scored}`);
   });
 
@@ -101,7 +104,10 @@ test("if the CPU takes over from a GPU, an explanation starts again", async () =
   const { logit, units } = await reranker.explain("q", "a b", { onProgress: ({ done }) => seen.push(done) });
   assert.deepEqual(seen, [0, 2, 0, 2, 4]);
   assert.equal(logit, 10, "no logit of the GPU is left");
-  assert.deepEqual(units.map(({ contribution }) => contribution), [-2, -3]);
+  assert.deepEqual(
+    units.map(({ contribution }) => contribution),
+    [-2, -3],
+  );
 });
 
 /** A scorer whose GPU fails after two variants. The logits of the CPU are 10 and more. */

@@ -42,15 +42,22 @@ for (const workers of [0, 1, 2]) {
     /** The expected highlights of a document. */
     function best(index, count) {
       const all = sentences[index].map((text, at) => ({ text, score: scores[index][at], at }));
-      return all.sort((a, b) => b.score - a.score || a.at - b.at).slice(0, count).map(({ text, score }) => ({ text, score }));
+      return all
+        .sort((a, b) => b.score - a.score || a.at - b.at)
+        .slice(0, count)
+        .map(({ text, score }) => ({ text, score }));
     }
-    const textsOf = ({ index, highlights }, texts = documents) => highlights.map(({ start, end, score }) => ({ text: texts[index].slice(start, end), score }));
+    const textsOf = ({ index, highlights }, texts = documents) =>
+      highlights.map(({ start, end, score }) => ({ text: texts[index].slice(start, end), score }));
 
     test("each result has its best sentences, with the scores that they have as documents", async () => {
       const plain = await reranker.rerank({ query, documents });
       for (const count of [1, 2, 100]) {
         const { results, usage, timings } = await reranker.rerank({ query, documents, highlights: count });
-        assert.deepEqual(results.map(({ index, score }) => ({ index, score })), plain.results);
+        assert.deepEqual(
+          results.map(({ index, score }) => ({ index, score })),
+          plain.results,
+        );
         for (const result of results) assert.deepEqual(textsOf(result), best(result.index, count));
         assert.ok(usage.tokens > plain.usage.tokens && usage.documents === documents.length);
         assert.ok(timings.engineMs > 0);
@@ -61,7 +68,10 @@ for (const workers of [0, 1, 2]) {
     test("equal sentences keep their order", async () => {
       const { results } = await reranker.rerank({ query, documents: [documents[5]], highlights: 3 });
       const repeated = results[0].highlights.filter(({ start }) => start < 20);
-      assert.deepEqual(repeated.map(({ start }) => start), [0, 10]);
+      assert.deepEqual(
+        repeated.map(({ start }) => start),
+        [0, 10],
+      );
     });
 
     test("only returned documents are read again", async () => {
@@ -74,13 +84,24 @@ for (const workers of [0, 1, 2]) {
 
     test("scores, fields, fusion and chunks are those of the call", async () => {
       const [sigmoid] = (await reranker.rerank({ query, documents: documents.slice(0, 1), scores: "sigmoid", highlights: 1 })).results;
-      const expected = await reranker.score(sentences[0].map((text) => [query, text]), { scores: "sigmoid" });
+      const expected = await reranker.score(
+        sentences[0].map((text) => [query, text]),
+        { scores: "sigmoid" },
+      );
       assert.equal(sigmoid.highlights[0].score, Math.max(...expected));
       const rows = [{ title: "Rain.", body: documents[0] }];
       const [fields] = (await reranker.rerank({ query, documents: rows, rankFields: ["title", "body"], highlights: 9 })).results;
       const scored = `title: Rain.\nbody: ${documents[0]}`;
-      assert.deepEqual(fields.highlights.map(({ start, end }) => scored.slice(start, end)).sort(), ["title: Rain.", `body: ${sentences[0][0]}`, sentences[0][1], sentences[0][2]].sort());
-      const { results } = await reranker.rerank({ query, documents: documents.slice(0, 2), fuse: { firstStage: [1, 2], method: "rrf" }, highlights: 1 });
+      assert.deepEqual(
+        fields.highlights.map(({ start, end }) => scored.slice(start, end)).sort(),
+        ["title: Rain.", `body: ${sentences[0][0]}`, sentences[0][1], sentences[0][2]].sort(),
+      );
+      const { results } = await reranker.rerank({
+        query,
+        documents: documents.slice(0, 2),
+        fuse: { firstStage: [1, 2], method: "rrf" },
+        highlights: 1,
+      });
       for (const result of results) assert.deepEqual(textsOf(result), best(result.index, 1));
       const long = `${"Many words are here and there. ".repeat(40)}The last one counts.`;
       const [chunked] = (await reranker.rerank({ query, documents: [long], longDocuments: "chunk", highlights: 100 })).results;
@@ -90,7 +111,9 @@ for (const workers of [0, 1, 2]) {
     });
 
     test("stream and collection.rank have the same highlights", async () => {
-      const expected = new Map((await reranker.rerank({ query, documents, highlights: 2 })).results.map((result) => [result.index, result]));
+      const expected = new Map(
+        (await reranker.rerank({ query, documents, highlights: 2 })).results.map((result) => [result.index, result]),
+      );
       const parts = await collect(reranker.stream({ query, documents, highlights: 2, returnDocuments: true }));
       const streamed = parts.flatMap(({ results }) => results);
       assert.equal(streamed.length, documents.length);
@@ -104,7 +127,10 @@ for (const workers of [0, 1, 2]) {
       assert.deepEqual(last.results, [...expected.values()].slice(0, 3));
       assert.deepEqual([rankings.at(-1).done, last.done, last.total], [6, 6, 6]);
       for (const { results } of rankings) assert.ok(results.every((result) => !("highlights" in result)));
-      assert.deepEqual(rankings.at(-1).results, last.results.map(({ index, score }) => ({ index, score })));
+      assert.deepEqual(
+        rankings.at(-1).results,
+        last.results.map(({ index, score }) => ({ index, score })),
+      );
       const candidates = await collect(collection.rank(query, { candidates: [4, 0], highlights: 1 }));
       for (const result of candidates.at(-1).results) assert.deepEqual(textsOf(result), best(result.index, 1));
       collection.dispose();
@@ -114,7 +140,14 @@ for (const workers of [0, 1, 2]) {
       const controller = new AbortController();
       const many = Array.from({ length: 40 }, (_, at) => `${at}. ${documents[0]}`);
       const onProgress = ({ done, total }) => done === total && setTimeout(() => controller.abort());
-      const call = reranker.rerank({ query, documents: many.map((text) => text.repeat(20)), highlights: 3, longDocuments: "chunk", signal: controller.signal, onProgress });
+      const call = reranker.rerank({
+        query,
+        documents: many.map((text) => text.repeat(20)),
+        highlights: 3,
+        longDocuments: "chunk",
+        signal: controller.signal,
+        onProgress,
+      });
       await assert.rejects(call, { code: "aborted" });
       assert.equal((await reranker.rerank({ query, documents, highlights: 1 })).results.length, documents.length);
     });
@@ -149,7 +182,9 @@ test("highlights must be a whole number of 1 or more, in calls that have results
     await rejectsWith("input", message, async () => reranker.stream({ query, documents, highlights }));
     await rejectsWith("input", message, async () => collection.rank(query, { highlights }));
   }
-  await rejectsWith("unsupported", /rank: highlights is not available: use rerank/, () => reranker.rank(query, documents, { highlights: 1 }));
+  await rejectsWith("unsupported", /rank: highlights is not available: use rerank/, () =>
+    reranker.rank(query, documents, { highlights: 1 }),
+  );
   await rejectsWith("unsupported", /score: highlights is not available/, () => reranker.score([[query, "a"]], { highlights: 1 }));
   reranker.dispose();
 });

@@ -31,7 +31,10 @@ describe("the page of an explanation", { timeout: 120_000 }, () => {
       const [text, html] = ["document.txt", "page.html"].map((name) => join(folder, name));
       writeFileSync(text, document);
       const options = ["--query", query, "--document", text, "--of", "both", "--unit", unit, "--html", html];
-      execFileSync(inRepository("target/release/ranklet"), ["explain", ...options], { stdio: ["ignore", "ignore", "pipe"], timeout: 60_000 });
+      execFileSync(inRepository("target/release/ranklet"), ["explain", ...options], {
+        stdio: ["ignore", "ignore", "pipe"],
+        timeout: 60_000,
+      });
       const { href } = pathToFileURL(html);
       const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
       const requests = [];
@@ -44,7 +47,11 @@ describe("the page of an explanation", { timeout: 120_000 }, () => {
         assert.equal(await page.evaluate(() => getComputedStyle(globalThis.document.body).backgroundColor), background);
         await expectNoViolation(page, `${unit}s, ${colorScheme}`);
       }
-      assert.equal(await page.evaluate(() => globalThis.document.documentElement.scrollWidth <= innerWidth), true, "no horizontal scrolling");
+      assert.equal(
+        await page.evaluate(() => globalThis.document.documentElement.scrollWidth <= innerWidth),
+        true,
+        "no horizontal scrolling",
+      );
       assert.deepEqual(requests, [href]);
       await page.close();
     });

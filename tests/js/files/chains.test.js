@@ -17,7 +17,8 @@ const { Reranker } = await import(new URL("index.node.js", dist));
 const context = withHub();
 const list = "modules.json";
 /** The requests to the Hub, as paths in the repository. */
-const requested = () => context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => /resolve\/[^/]+\/(.*)/.exec(path)[1]);
+const requested = () =>
+  context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => /resolve\/[^/]+\/(.*)/.exec(path)[1]);
 
 /** Loads a model and compares its scores with those of sentence-transformers. */
 async function assertScores({ expected }, source, options) {
@@ -65,12 +66,19 @@ describe("a chain of modules", () => {
   test("a chain of modules is downloaded at one commit, without requests for files that its modules do not have", async () => {
     const commit = context.hub.publish(id, files);
     await assertScores(cls, id, hubOptions());
-    assert.deepEqual(requested().filter((path) => path.includes("/")).sort(), modules.sort());
+    assert.deepEqual(
+      requested()
+        .filter((path) => path.includes("/"))
+        .sort(),
+      modules.sort(),
+    );
     for (const { path } of context.hub.requests.slice(1)) assert.ok(path.includes(commit), path);
   });
 
   test("a module's weights are read from pytorch_model.bin if there is no model.safetensors", async () => {
-    const torch = new Map([...files].map(([name, bytes]) => [name.replace("2_Dense/model.safetensors", "2_Dense/pytorch_model.bin"), bytes]));
+    const torch = new Map(
+      [...files].map(([name, bytes]) => [name.replace("2_Dense/model.safetensors", "2_Dense/pytorch_model.bin"), bytes]),
+    );
     context.hub.publish(id, torch);
     // The bytes are not in torch's format, so the error shows that they were read as such.
     await rejectsWith("weights", /2_Dense/, () => Reranker.load(id, { ...hubOptions(), workers: 0 }));
@@ -94,9 +102,13 @@ describe("a chain of modules", () => {
     test(`a chain of modules without ${name} is refused with the name of the file, and nothing is cached`, async () => {
       const rest = new Map([...files].filter(([other]) => other !== name));
       const folder = name.split("/")[0];
-      await rejectsWith(name.endsWith("json") ? "config" : "weights", new RegExp(`${folder}/\\S+ is missing`), () => Reranker.load(Object.fromEntries(rest), { workers: 0 }));
+      await rejectsWith(name.endsWith("json") ? "config" : "weights", new RegExp(`${folder}/\\S+ is missing`), () =>
+        Reranker.load(Object.fromEntries(rest), { workers: 0 }),
+      );
       context.hub.publish(id, rest);
-      await rejectsWith("network", new RegExp(`${folder}/\\S+ is missing: http\\S+ answered 404`), () => Reranker.load(id, { ...hubOptions(), workers: 0 }));
+      await rejectsWith("network", new RegExp(`${folder}/\\S+ is missing: http\\S+ answered 404`), () =>
+        Reranker.load(id, { ...hubOptions(), workers: 0 }),
+      );
       assert.deepEqual(context.models(), []);
     });
   }
@@ -129,13 +141,28 @@ describe("a chain of modules", () => {
 });
 
 describe("a list of modules", () => {
-  for (const path of ["../1_Pooling", "/1_Pooling", "a/b", "..", ".hidden", "1%2fPooling", "https://elsewhere.example", "1_Pooling?x", "", "a".repeat(97), 7]) {
+  for (const path of [
+    "../1_Pooling",
+    "/1_Pooling",
+    "a/b",
+    "..",
+    ".hidden",
+    "1%2fPooling",
+    "https://elsewhere.example",
+    "1_Pooling?x",
+    "",
+    "a".repeat(97),
+    7,
+  ]) {
     test(`a list of modules with the path ${JSON.stringify(path).slice(0, 40)} is refused without requests for module files`, async () => {
       const published = withList((json) => void (json[1].path = path));
       await rejectsWith("config", /modules\.json/, () => Reranker.load(Object.fromEntries(published), { workers: 0 }));
       context.hub.publish(id, published);
       await rejectsWith("config", /modules\.json/, () => Reranker.load(id, { ...hubOptions(), workers: 0 }));
-      assert.deepEqual(requested().filter((name) => (!published.has(name) && !absentFiles.includes(name)) || name.includes("/")), []);
+      assert.deepEqual(
+        requested().filter((name) => (!published.has(name) && !absentFiles.includes(name)) || name.includes("/")),
+        [],
+      );
     });
   }
 

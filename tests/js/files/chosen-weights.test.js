@@ -27,7 +27,8 @@ after(() => rmSync(folder, { recursive: true }));
 for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes);
 
 const context = withHub();
-const requested = () => context.hub.requests.map(({ path }) => path.split("/").at(-1)).filter((name) => /\.(bin|safetensors|onnx)$/.test(name));
+const requested = () =>
+  context.hub.requests.map(({ path }) => path.split("/").at(-1)).filter((name) => /\.(bin|safetensors|onnx)$/.test(name));
 
 /** Loads from the files, the folder, a Hub, a Hub that lists its files, and a folder's URL. */
 async function fromEverywhere(check) {
@@ -44,7 +45,9 @@ describe("the option weights", () => {
   test("chooses a file of the model, of every source, on this thread and in a worker", async () => {
     for (const weights of [bin, "a.fp32.bin"]) {
       for (const workers of [0, 1]) {
-        await fromEverywhere(async (source, scores) => assert.deepEqual(await scores({ weights, workers }), expected, `${weights}, ${source}`));
+        await fromEverywhere(async (source, scores) =>
+          assert.deepEqual(await scores({ weights, workers }), expected, `${weights}, ${source}`),
+        );
       }
     }
   });
@@ -62,7 +65,9 @@ describe("the option weights", () => {
   test("each choice is cached by itself", async () => {
     context.hub.publish(id, files);
     assert.deepEqual(await context.scores({ weights: bin }), expected);
-    await rejectsWith("network", /^"some-org\/a\.model" with the revision "main" is not in the cache/, () => context.offline({ localFilesOnly: true }));
+    await rejectsWith("network", /^"some-org\/a\.model" with the revision "main" is not in the cache/, () =>
+      context.offline({ localFilesOnly: true }),
+    );
     const message = /^"some-org\/a\.model" with the revision "main" with the weights "a\.fp32\.bin" is not in the cache/;
     await rejectsWith("network", message, () => context.offline({ localFilesOnly: true, weights: "a.fp32.bin" }));
     context.hub.publish(id, encoder);
@@ -74,13 +79,17 @@ describe("the option weights", () => {
   test("a file that the model does not have is an error that lists those it has", async () => {
     const present = /^the model has no onnx\/model\.onnx, which was chosen as its weights; it has model\.safetensors, pytorch_model\.bin$/;
     await fromEverywhere((_, scores) => rejectsWith("weights", present, () => scores({ weights: "onnx/model.onnx" })));
-    await fromEverywhere((_, scores) => rejectsWith("weights", /it has model\.safetensors/, () => scores({ weights: "model.safetensors.index.json" })));
+    await fromEverywhere((_, scores) =>
+      rejectsWith("weights", /it has model\.safetensors/, () => scores({ weights: "model.safetensors.index.json" })),
+    );
   });
 
   test("a limit of memory counts the chosen file", async () => {
     context.hub.publish(id, new Map([...files, ["big.safetensors", Buffer.alloc(3e6)]]));
     context.hub.requests = [];
-    await rejectsWith("out-of-memory", /weights alone/, () => context.scores({ weights: "big.safetensors", maxMemoryBytes: 2e6, cache: false }));
+    await rejectsWith("out-of-memory", /weights alone/, () =>
+      context.scores({ weights: "big.safetensors", maxMemoryBytes: 2e6, cache: false }),
+    );
   });
 
   test("progress names the chosen file", async () => {
@@ -90,12 +99,24 @@ describe("the option weights", () => {
     assert.ok(names.has(bin) && !names.has("model.safetensors"), [...names].join());
   });
 
-  for (const weights of ["config.json", "../model.safetensors", "a/b/model.onnx", "/model.onnx", "model.gguf", "", "model.onnx_data", "a\\model.onnx"]) {
+  for (const weights of [
+    "config.json",
+    "../model.safetensors",
+    "a/b/model.onnx",
+    "/model.onnx",
+    "model.gguf",
+    "",
+    "model.onnx_data",
+    "a\\model.onnx",
+  ]) {
     test(`${JSON.stringify(weights)} is no name of weights, and nothing is requested`, async () => {
-      await rejectsWith("input", /^load: weights: .* is not the name of a file of weights.*onnx\/model_quantized\.onnx/, () => context.scores({ weights }));
+      await rejectsWith("input", /^load: weights: .* is not the name of a file of weights.*onnx\/model_quantized\.onnx/, () =>
+        context.scores({ weights }),
+      );
       assert.equal(context.hub.requests.length + context.hub.listings.length, 0);
     });
   }
 
-  test("must be a string", () => rejectsWith("input", /^load: weights must be the name of a file, not 7/, () => context.scores({ weights: 7 })));
+  test("must be a string", () =>
+    rejectsWith("input", /^load: weights must be the name of a file, not 7/, () => context.scores({ weights: 7 })));
 });

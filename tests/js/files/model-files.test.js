@@ -26,7 +26,8 @@ function filesOf({ listing, contents = {} }) {
 }
 
 /** The names of all files that were requested from the Hub. */
-const requested = () => new Set(context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => /resolve\/[^/]+\/(.*)/.exec(path)[1]));
+const requested = () =>
+  new Set(context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => /resolve\/[^/]+\/(.*)/.exec(path)[1]));
 
 describe("the files that are read of a model", () => {
   assert.ok(cases.length > 25);
@@ -79,7 +80,10 @@ test("an encoder with a separate chat template is refused, as in the native prog
 
 test("a PEFT adapter is refused with advice, with or without a config.json", async () => {
   const advice = /^adapter_config\.json: the weights are a PEFT adapter; merge it into its model/;
-  const adapter = [["adapter_config.json", Buffer.from("{}")], ["adapter_model.safetensors", Buffer.from("x")]];
+  const adapter = [
+    ["adapter_config.json", Buffer.from("{}")],
+    ["adapter_model.safetensors", Buffer.from("x")],
+  ];
   await refusesEverywhere(new Map(adapter), "unsupported", advice);
   await refusesEverywhere(new Map([...encoder, ...adapter]), "unsupported", advice);
 });

@@ -31,7 +31,11 @@ const context = withHub();
 /** Loads from a source and returns the logits, the info and what was requested: names and bytes. */
 async function load(source, options = {}) {
   Object.assign(context.hub, { requests: [], listings: [] });
-  const reranker = await Reranker.load(source, { workers: 0, ...(source === id ? { baseUrl: context.hub.url, cache: context.cache } : {}), ...options });
+  const reranker = await Reranker.load(source, {
+    workers: 0,
+    ...(source === id ? { baseUrl: context.hub.url, cache: context.cache } : {}),
+    ...options,
+  });
   const logits = Array.from(await reranker.score(pairs, { scores: "raw" }));
   reranker.dispose();
   const requested = context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => /resolve\/[^/]+\/(.*)/.exec(path)[1]);
@@ -86,7 +90,10 @@ describe("a repository with ONNX files", () => {
       assert.equal(context.hub.listings.length, 1);
     }
     assert.equal(bytes.undefined, bytes["onnx/model.onnx"]);
-    assert.ok(bytes["onnx/model_fp16.onnx"] < bytes["onnx/model.onnx"] && bytes["onnx/model_quantized.onnx"] < bytes["onnx/model_fp16.onnx"], JSON.stringify(bytes));
+    assert.ok(
+      bytes["onnx/model_fp16.onnx"] < bytes["onnx/model.onnx"] && bytes["onnx/model_quantized.onnx"] < bytes["onnx/model_fp16.onnx"],
+      JSON.stringify(bytes),
+    );
     const { requested } = await fromHub(splitRepository, true);
     assert.deepEqual(requested, [...smallFiles, dataFile, "onnx/model.onnx"].sort());
   });
@@ -94,13 +101,22 @@ describe("a repository with ONNX files", () => {
   test("of a Hub without a list, ONNX files are requested in order of preference until one exists", async () => {
     const { requested } = await fromHub(new Map([...repository].filter(([name]) => name !== "onnx/model.onnx")), false);
     const weights = requested.filter((name) => /onnx|safetensors|bin/.test(name));
-    const absent = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json", "onnx/model.onnx"];
+    const absent = [
+      "model.safetensors",
+      "model.safetensors.index.json",
+      "pytorch_model.bin",
+      "pytorch_model.bin.index.json",
+      "onnx/model.onnx",
+    ];
     const beside = ["onnx/model_fp16.onnx.data", "onnx/model_fp16.onnx_data"];
     assert.deepEqual(weights, [...absent, "onnx/model_fp16.onnx", ...beside].sort());
   });
 
   test("is cached, also with its tensors next to it, and loads in a worker", async () => {
-    for (const [files, weights] of [[repository, "onnx/model_quantized.onnx"], [splitRepository, undefined]]) {
+    for (const [files, weights] of [
+      [repository, "onnx/model_quantized.onnx"],
+      [splitRepository, undefined],
+    ]) {
       const { logits } = await fromHub(files, true, { weights, cache: context.cache });
       context.hub.down = true;
       for (const workers of [0, 1]) {
@@ -127,7 +143,9 @@ describe("a repository with ONNX files", () => {
   });
 
   test("the file with its tensors counts for the limit of memory", () =>
-    rejectsWith("out-of-memory", /weights alone/, () => fromHub(new Map([...splitRepository, [dataFile, Buffer.alloc(30e6)]]), true, { maxMemoryBytes: 20e6 })));
+    rejectsWith("out-of-memory", /weights alone/, () =>
+      fromHub(new Map([...splitRepository, [dataFile, Buffer.alloc(30e6)]]), true, { maxMemoryBytes: 20e6 }),
+    ));
 
   test("a missing file with its tensors is named", async () => {
     const files = new Map([...splitRepository].filter(([name]) => name !== dataFile));
@@ -136,8 +154,13 @@ describe("a repository with ONNX files", () => {
   });
 
   test("an ONNX file that is a Git LFS pointer or a page is refused", async () => {
-    for (const [text, message] of [["version https://git-lfs.github.com/spec/v1\noid", /^onnx\/model\.onnx is a Git LFS pointer/], ["<!doctype html>", /^onnx\/model\.onnx is an HTML page/]]) {
-      await rejectsWith("weights", message, () => load(Object.fromEntries(new Map([...repository, ["onnx/model.onnx", Buffer.from(text)]]))));
+    for (const [text, message] of [
+      ["version https://git-lfs.github.com/spec/v1\noid", /^onnx\/model\.onnx is a Git LFS pointer/],
+      ["<!doctype html>", /^onnx\/model\.onnx is an HTML page/],
+    ]) {
+      await rejectsWith("weights", message, () =>
+        load(Object.fromEntries(new Map([...repository, ["onnx/model.onnx", Buffer.from(text)]]))),
+      );
     }
   });
 });

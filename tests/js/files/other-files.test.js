@@ -44,14 +44,31 @@ async function refusesEverywhere(published, code, message) {
 describe("files that are not what their names say", () => {
   const pointer = Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90868376\n");
   const page = Buffer.from("\n<!DOCTYPE html><title>Sign in</title>");
-  const names = { "config.json": "config", "tokenizer.json": "tokenizer", "tokenizer_config.json": "tokenizer", "modules.json": "config", "model.safetensors": "weights", [index]: "weights", "pytorch_model.bin": "weights", "adapter_config.json": "config" };
+  const names = {
+    "config.json": "config",
+    "tokenizer.json": "tokenizer",
+    "tokenizer_config.json": "tokenizer",
+    "modules.json": "config",
+    "model.safetensors": "weights",
+    [index]: "weights",
+    "pytorch_model.bin": "weights",
+    "adapter_config.json": "config",
+  };
   for (const [name, code] of Object.entries(names)) {
     const others = new Map([...encoder].filter(([other]) => other !== "model.safetensors" || code !== "weights"));
     test(`a page in place of ${name} is refused`, () =>
-      refusesEverywhere(new Map([...others, [name, page]]), code, new RegExp(`^${name.replaceAll(".", "\\.")} is an HTML page, not the file itself: .*download the file again`)));
+      refusesEverywhere(
+        new Map([...others, [name, page]]),
+        code,
+        new RegExp(`^${name.replaceAll(".", "\\.")} is an HTML page, not the file itself: .*download the file again`),
+      ));
     if (name === "adapter_config.json") continue;
     test(`a Git LFS pointer in place of ${name} is refused`, () =>
-      refusesEverywhere(new Map([...others, [name, pointer]]), code, new RegExp(`^${name.replaceAll(".", "\\.")} is a Git LFS pointer, not the file itself: run \`git lfs pull\``)));
+      refusesEverywhere(
+        new Map([...others, [name, pointer]]),
+        code,
+        new RegExp(`^${name.replaceAll(".", "\\.")} is a Git LFS pointer, not the file itself: run \`git lfs pull\``),
+      ));
   }
 
   for (const type of ["text/html", "application/json", undefined]) {
@@ -90,7 +107,11 @@ describe("weights in other formats", () => {
 
   test("config.json names the origin if the card does not", async () => {
     const config = Buffer.from(JSON.stringify({ ...JSON.parse(encoder.get("config.json")), _name_or_path: "org/trained" }));
-    await refusesEverywhere(new Map([...small, ["config.json", config], ["tf_model.h5", Buffer.from("x")]]), "weights", /made from, org\/trained$/);
+    await refusesEverywhere(
+      new Map([...small, ["config.json", config], ["tf_model.h5", Buffer.from("x")]]),
+      "weights",
+      /made from, org\/trained$/,
+    );
   });
 
   test("without an origin, the error says where to look, and the weights themselves are not downloaded", async () => {
@@ -106,9 +127,13 @@ describe("paths in Node", () => {
     const cached = join(folder, "models--org--name");
     const snapshots = join(cached, "snapshots");
     mkdirSync(snapshots, { recursive: true });
-    await rejectsWith("input", /models--org--name is a folder of Hugging Face's cache.*download the model again$/, () => scoresFrom(`${cached}/`));
+    await rejectsWith("input", /models--org--name is a folder of Hugging Face's cache.*download the model again$/, () =>
+      scoresFrom(`${cached}/`),
+    );
     for (const commit of ["0a1b", "2c3d"]) write(commit === "2c3d" ? files : [["x", ""]], join(snapshots, commit));
-    await rejectsWith("input", /names no snapshot in it: load one of its snapshots: .*snapshots\/0a1b, .*snapshots\/2c3d$/, () => scoresFrom(cached));
+    await rejectsWith("input", /names no snapshot in it: load one of its snapshots: .*snapshots\/0a1b, .*snapshots\/2c3d$/, () =>
+      scoresFrom(cached),
+    );
     mkdirSync(join(cached, "refs"));
     for (const main of ["2c3d", "2c3d\n"]) {
       writeFileSync(join(cached, "refs", "main"), main);
@@ -118,12 +143,18 @@ describe("paths in Node", () => {
       writeFileSync(join(cached, "refs", "main"), main);
       await rejectsWith("input", /names no snapshot in it/, () => scoresFrom(cached));
     }
-    await rejectsWith("input", /is Hugging Face's cache of several models: give the id of one, "owner\/name", or its folder, such as .*models--org--name$/, () => scoresFrom(folder));
+    await rejectsWith(
+      "input",
+      /is Hugging Face's cache of several models: give the id of one, "owner\/name", or its folder, such as .*models--org--name$/,
+      () => scoresFrom(folder),
+    );
   });
 
   test("a file is no folder of a model", async () => {
     write(files);
-    await rejectsWith("input", /model\.safetensors is a file: give the folder that has all files of the model/, () => scoresFrom(join(folder, "model.safetensors")));
+    await rejectsWith("input", /model\.safetensors is a file: give the folder that has all files of the model/, () =>
+      scoresFrom(join(folder, "model.safetensors")),
+    );
   });
 
   describe("a path that has the form of a Hub id", () => {
@@ -137,7 +168,11 @@ describe("paths in Node", () => {
     test("is named in the error if the Hub does not have the model", async () => {
       const load = (source) => scoresFrom(source, { baseUrl: context.hub.url, cache: false });
       context.hub.faults.set("config.json", ({ response }) => response.writeHead(404).end());
-      await rejectsWith("network", /check the id .*; there is a "\.\/some-org\/a\.model" here too: to load that folder, give the path with "\.\/"$/, () => load(id));
+      await rejectsWith(
+        "network",
+        /check the id .*; there is a "\.\/some-org\/a\.model" here too: to load that folder, give the path with "\.\/"$/,
+        () => load(id),
+      );
       assert.deepEqual(await scoresFrom(`./${id}`), expected);
       renameSync(join(folder, id), join(folder, "elsewhere"));
       await rejectsWith("network", /\(a path starts with "\.\/"\)$/, () => load(id));
@@ -145,7 +180,9 @@ describe("paths in Node", () => {
 
     test("is named in a warning if the Hub has the model", async () => {
       const reranker = await Reranker.load(id, { baseUrl: context.hub.url, cache: false, workers: 0 });
-      assert.deepEqual(reranker.info.warnings, ['there is a "./some-org/a.model" here too; the model was loaded from the Hub, because a path starts with "./"']);
+      assert.deepEqual(reranker.info.warnings, [
+        'there is a "./some-org/a.model" here too; the model was loaded from the Hub, because a path starts with "./"',
+      ]);
       assert.ok(Object.isFrozen(reranker.info) && Object.isFrozen(reranker.info.warnings));
       reranker.dispose();
     });

@@ -15,10 +15,17 @@ const index = "model.safetensors.index.json";
 const [first, second] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
 
 /** Cases in fixtures/weights, and for each the fixture that has the same weights. */
-const cases = { "sharded-safetensors": "bert-bare-h36", "sharded-bin": "bert-bare-h36", "bin-f32": "bert-bare-h36", "bin-views": "bert-bf16-h60" };
+const cases = {
+  "sharded-safetensors": "bert-bare-h36",
+  "sharded-bin": "bert-bare-h36",
+  "bin-f32": "bert-bare-h36",
+  "bin-views": "bert-bf16-h60",
+};
 
 function bytesIn(folder, wanted) {
-  return readdirSync(folder).filter(wanted).map((name) => [name, readFileSync(new URL(name, folder))]);
+  return readdirSync(folder)
+    .filter(wanted)
+    .map((name) => [name, readFileSync(new URL(name, folder))]);
 }
 
 /** The small files of a fixture together with the weights of a case. */
@@ -74,7 +81,8 @@ describe("weights", () => {
 
   test("the error for missing weights names all formats", async () => {
     const none = new Map([...files].filter(([name]) => !/^model/.test(name)));
-    const every = /model\.safetensors is missing.*model\.safetensors\.index\.json, pytorch_model\.bin, pytorch_model\.bin\.index\.json, onnx\/model\.onnx, .*; weights in other formats \(.*GGUF, TensorFlow, Flax.*\) are not read/;
+    const every =
+      /model\.safetensors is missing.*model\.safetensors\.index\.json, pytorch_model\.bin, pytorch_model\.bin\.index\.json, onnx\/model\.onnx, .*; weights in other formats \(.*GGUF, TensorFlow, Flax.*\) are not read/;
     await rejectsWith("weights", every, () => scoresFrom(Object.fromEntries(none)));
     context.hub.publish(id, none);
     await rejectsWith("network", every, () => context.scores());
@@ -82,7 +90,9 @@ describe("weights", () => {
 
   test("weights from before torch 1.6 are refused with advice", async () => {
     const old = readFileSync(new URL("weights/bin-old/pytorch_model.bin", fixtures));
-    await rejectsWith("unsupported", /safe_serialization=True/, () => scoresFrom({ ...Object.fromEntries(filesOf("bin-f32")), "pytorch_model.bin": old }));
+    await rejectsWith("unsupported", /safe_serialization=True/, () =>
+      scoresFrom({ ...Object.fromEntries(filesOf("bin-f32")), "pytorch_model.bin": old }),
+    );
   });
 });
 
@@ -125,7 +135,20 @@ describe("weights with an index", () => {
     assert.deepEqual(await context.offline(), expected);
   });
 
-  for (const name of ["../config.json", "../a.safetensors", "/a.safetensors", "https://elsewhere.example/a.safetensors", "a/b.safetensors", "a%2fb.safetensors", "..safetensors", "config.json", "", 7, null, `${"a".repeat(97)}.safetensors`]) {
+  for (const name of [
+    "../config.json",
+    "../a.safetensors",
+    "/a.safetensors",
+    "https://elsewhere.example/a.safetensors",
+    "a/b.safetensors",
+    "a%2fb.safetensors",
+    "..safetensors",
+    "config.json",
+    "",
+    7,
+    null,
+    `${"a".repeat(97)}.safetensors`,
+  ]) {
     test(`an index with the file name ${JSON.stringify(name)?.slice(0, 50)} is refused without requests for weights`, async () => {
       const published = withMap((map) => (map["classifier.bias"] = name));
       const message = /model\.safetensors\.index\.json: .* is not the name of a \.safetensors file in the same folder/;
@@ -147,11 +170,15 @@ describe("weights with an index", () => {
     ["has 5 MiB", " ".repeat(5 << 20)],
   ]) {
     test(`an index that ${what} is refused`, () =>
-      rejectsWith("weights", /model\.safetensors\.index\.json/, () => scoresFrom({ ...Object.fromEntries(files), [index]: Buffer.from(bytes) })));
+      rejectsWith("weights", /model\.safetensors\.index\.json/, () =>
+        scoresFrom({ ...Object.fromEntries(files), [index]: Buffer.from(bytes) }),
+      ));
   }
 
   test("a weights file without a tensor that the index assigns to it is refused", async () => {
     const published = withMap((map) => (map["bert.embeddings.word_embeddings.weight"] = second));
-    await rejectsWith("weights", /does not contain bert\.embeddings\.word_embeddings\.weight/, () => scoresFrom(Object.fromEntries(published)));
+    await rejectsWith("weights", /does not contain bert\.embeddings\.word_embeddings\.weight/, () =>
+      scoresFrom(Object.fromEntries(published)),
+    );
   });
 });

@@ -29,7 +29,13 @@ const next = {
 const sveltekit = {
   project: "sveltekit",
   part: "devDependencies",
-  packages: { "@sveltejs/adapter-node": "5.5.7", "@sveltejs/kit": "2.70.4", "@sveltejs/vite-plugin-svelte": "7.3.1", svelte: "5.57.3", vite },
+  packages: {
+    "@sveltejs/adapter-node": "5.5.7",
+    "@sveltejs/kit": "2.70.4",
+    "@sveltejs/vite-plugin-svelte": "7.3.1",
+    svelte: "5.57.3",
+    vite,
+  },
   rank: "src/lib/rank.js",
   build: ["vite build"],
   serve: "node build",
@@ -49,7 +55,10 @@ const withEntry = (entry) => ({
     return JSON.stringify(configuration);
   },
 });
-const angularPackages = ["build", "cli", "common", "compiler", "compiler-cli", "core", "platform-browser"].map((name) => [`@angular/${name}`, "22.2.6"]);
+const angularPackages = ["build", "cli", "common", "compiler", "compiler-cli", "core", "platform-browser"].map((name) => [
+  `@angular/${name}`,
+  "22.2.6",
+]);
 
 const copyAssets = "cp -r node_modules/ranklet/dist/assets dist/assets";
 
@@ -68,7 +77,11 @@ export const frameworks = {
   "SvelteKit 2, as a development dependency": {
     ...sveltekit,
     ranklet: "devDependencies",
-    alone: { files: ["build", "package.json"], command: "node build", error: /^RankletError unsupported: the engine is missing: .*SvelteKit: install it as a dependency, not as a devDependency/ },
+    alone: {
+      files: ["build", "package.json"],
+      command: "node build",
+      error: /^RankletError unsupported: the engine is missing: .*SvelteKit: install it as a dependency, not as a devDependency/,
+    },
   },
   "SvelteKit 3, as a dependency": {
     ...sveltekit,
@@ -99,7 +112,8 @@ export const frameworks = {
       files: withEntry(angularEntry),
       own: { files: withEntry({ ...angularEntry, glob: "*" }) },
       documented: [angularEntry],
-      error: /^RankletError network: the engine is missing: .*\{ "glob": "\*\*\/\*", "input": "node_modules\/ranklet\/dist\/assets", "output": "assets" \} in assets in angular\.json/,
+      error:
+        /^RankletError network: the engine is missing: .*\{ "glob": "\*\*\/\*", "input": "node_modules\/ranklet\/dist\/assets", "output": "assets" \} in assets in angular\.json/,
     },
   },
   Parcel: {
@@ -123,7 +137,8 @@ export const frameworks = {
       files: parcelRaw,
       own: {},
       documented: [parcelConfiguration],
-      error: /^RankletError unsupported: load: the bundler made JavaScript of config\.json; with Parcel, write \{ .*"node_modules\/ranklet\/dist\/assets\/default\/\*\.json": \["@parcel\/transformer-raw"\] \} \} into \.parcelrc$/,
+      error:
+        /^RankletError unsupported: load: the bundler made JavaScript of config\.json; with Parcel, write \{ .*"node_modules\/ranklet\/dist\/assets\/default\/\*\.json": \["@parcel\/transformer-raw"\] \} \} into \.parcelrc$/,
     },
   },
   Rollup: {
@@ -144,7 +159,15 @@ export const frameworks = {
   },
   "React Router 7": {
     project: "react-router",
-    packages: { "@react-router/dev": "7.18.4", "@react-router/node": "7.18.4", "@react-router/serve": "7.18.4", isbot: "5.2.3", "react-router": "7.18.4", ...react, vite: "7.3.8" },
+    packages: {
+      "@react-router/dev": "7.18.4",
+      "@react-router/node": "7.18.4",
+      "@react-router/serve": "7.18.4",
+      isbot: "5.2.3",
+      "react-router": "7.18.4",
+      ...react,
+      vite: "7.3.8",
+    },
     rank: "app/rank.js",
     build: ["react-router build"],
     serve: "react-router-serve ./build/server/index.js",
@@ -155,7 +178,15 @@ export const frameworks = {
   },
   "TanStack Start": {
     project: "tanstack-start",
-    packages: { "@tanstack/react-router": "1.170.46", "@tanstack/react-start": "1.169.5", "@vitejs/plugin-react": "6.3.0", node: node24, ...react, srvx: "1.0.8", vite },
+    packages: {
+      "@tanstack/react-router": "1.170.46",
+      "@tanstack/react-start": "1.169.5",
+      "@vitejs/plugin-react": "6.3.0",
+      node: node24,
+      ...react,
+      srvx: "1.0.8",
+      vite,
+    },
     rank: "src/rank.js",
     build: ["vite build"],
     serve: "srvx serve --prod --port PORT -s ../client dist/server/server.js",
@@ -177,7 +208,16 @@ export const frameworks = {
   },
   "Remix 2": {
     project: "remix",
-    packages: { "@remix-run/dev": "2.17.5", "@remix-run/node": "2.17.5", "@remix-run/react": "2.17.5", "@remix-run/serve": "2.17.5", isbot: "4.4.0", react: "18.3.1", "react-dom": "18.3.1", vite: "6.4.6" },
+    packages: {
+      "@remix-run/dev": "2.17.5",
+      "@remix-run/node": "2.17.5",
+      "@remix-run/react": "2.17.5",
+      "@remix-run/serve": "2.17.5",
+      isbot: "4.4.0",
+      react: "18.3.1",
+      "react-dom": "18.3.1",
+      vite: "6.4.6",
+    },
     rank: "app/rank.js",
     build: ["remix vite:build"],
     serve: "remix-serve ./build/server/index.js",

@@ -37,7 +37,10 @@ describe("fresh projects", { skip: skipUnlessLong }, () => {
 
       if (framework.line !== undefined) {
         test("without the line of docs/bundlers.md, an error says what to do", async () => {
-          const error = await project.buildWithoutLine().then(() => answersOf(framework.serve), ({ message }) => ({ build: message }));
+          const error = await project.buildWithoutLine().then(
+            () => answersOf(framework.serve),
+            ({ message }) => ({ build: message }),
+          );
           for (const text of Object.values(error)) assert.match(text, framework.line.error);
         });
       }
@@ -72,7 +75,10 @@ describe("fresh projects", { skip: skipUnlessLong }, () => {
         await assertAnswers(framework.serve);
         const files = framework.output.flatMap((folder) => filesOf(join(project.folder, folder)));
         assert.ok(files.length > 0);
-        assert.deepEqual(files.filter(({ path, bytes }) => bytes > 5_000_000 || path.endsWith(".safetensors")).map(({ path }) => path), []);
+        assert.deepEqual(
+          files.filter(({ path, bytes }) => bytes > 5_000_000 || path.endsWith(".safetensors")).map(({ path }) => path),
+          [],
+        );
       });
 
       async function assertAnswers(command, options) {
@@ -89,7 +95,8 @@ describe("fresh projects", { skip: skipUnlessLong }, () => {
         try {
           const { pages = [], routes = [] } = framework;
           const answers = {};
-          for (const path of routes) answers[path] = textOf(await (await fetch(server.url + path, { signal: AbortSignal.timeout(2 * minutes) })).text());
+          for (const path of routes)
+            answers[path] = textOf(await (await fetch(server.url + path, { signal: AbortSignal.timeout(2 * minutes) })).text());
           for (const path of pages) {
             for (let visit = 1; visit <= visits && answers[path] !== bestDocument; visit++) {
               const { text, errors } = await visitPage(server.url + path);
@@ -111,7 +118,10 @@ describe("fresh projects", { skip: skipUnlessLong }, () => {
       const errors = [];
       page.on("pageerror", (error) => errors.push(String(error)));
       await page.goto(url, { timeout: 2 * minutes });
-      const text = await page.locator("#best:not(:empty)").textContent({ timeout: minutes / 2 }).catch((error) => String(error));
+      const text = await page
+        .locator("#best:not(:empty)")
+        .textContent({ timeout: minutes / 2 })
+        .catch((error) => String(error));
       return { text, errors };
     } finally {
       await page.close();

@@ -35,7 +35,8 @@ export async function createProject(framework, tarball) {
 
   /** Writes the files of a line of configuration. */
   const writeLine = ({ files = {} } = {}) => {
-    for (const [name, edit] of Object.entries(files)) writeFileSync(path(name), edit(existsSync(path(name)) ? readFileSync(path(name), "utf8") : ""));
+    for (const [name, edit] of Object.entries(files))
+      writeFileSync(path(name), edit(existsSync(path(name)) ? readFileSync(path(name), "utf8") : ""));
   };
   /** Writes the module that the project's pages and routes import. It loads a model of its own if `model` is given. */
   const writeRank = (model) => {

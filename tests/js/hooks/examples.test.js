@@ -36,7 +36,10 @@ for (const example of ["react", "vue", "svelte"]) {
       await page.locator("#query:enabled").waitFor();
       assert.equal(await page.locator("#results li").count(), 0);
       await page.locator("#query").pressSequentially(question);
-      await page.waitForFunction((answer) => document.querySelector("#results li:first-child")?.textContent.trim().endsWith(answer), answer);
+      await page.waitForFunction(
+        (answer) => document.querySelector("#results li:first-child")?.textContent.trim().endsWith(answer),
+        answer,
+      );
       await page.locator('#results[aria-busy="false"]').waitFor();
       assert.match(await page.locator("#results li").first().textContent(), /^\s*0\.\d{3} Open Settings/);
       assert.equal(await page.locator("#results li").count(), 3);

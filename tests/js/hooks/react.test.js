@@ -49,7 +49,8 @@ describe("hooks of React", () => {
 
   const mount = (name, props, copies) => page.evaluate((given) => mount(...given), [name, props, copies]);
   const unmount = () => page.evaluate(() => unmount());
-  const whenBest = (best) => page.waitForFunction((best) => read().length > 0 && read().every((state) => state.best === best && !state.ranking), best);
+  const whenBest = (best) =>
+    page.waitForFunction((best) => read().length > 0 && read().every((state) => state.best === best && !state.ranking), best);
   /** Waits until so many workers are alive. */
   async function whenWorkers(count) {
     for (let round = 0; page.workers().length !== count; round++) {
@@ -90,7 +91,10 @@ describe("hooks of React", () => {
     await whenBest(paris);
     const seen = await page.evaluate(() => states);
     assert.ok(seen.every(({ code }) => code === undefined));
-    assert.ok(seen.some(({ ranking, done }) => ranking && done > 0), "progress");
+    assert.ok(
+      seen.some(({ ranking, done }) => ranking && done > 0),
+      "progress",
+    );
     await mount("Hook", { query: "", options: { workers: 1 } });
     await page.waitForFunction(() => read()[0].best === undefined);
   });
@@ -133,7 +137,9 @@ describe("hooks of React", () => {
       await page.waitForTimeout(500);
       const { processInfo } = await session.send("SystemInfo.getProcessInfo");
       const { readFileSync } = await import("node:fs");
-      const sizes = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"))?.[1] ?? 0));
+      const sizes = processInfo
+        .filter(({ type }) => type === "renderer")
+        .map(({ id }) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"))?.[1] ?? 0));
       return Math.max(...sizes) / 1000;
     };
     for (const name of ["Hook", "Forgetful"]) {

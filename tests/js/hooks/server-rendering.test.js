@@ -47,10 +47,16 @@ describe("server rendering", () => {
   for (const [framework, program] of Object.entries(programs)) {
     test(`${framework} renders the state of loading and loads nothing`, () => {
       const script = join(project.folder, `${framework}.js`);
-      writeFileSync(script, `let workers = 0;\nprocess.on("worker", () => workers++);\n${program}\nsetTimeout(() => console.log(html, workers), 300);\n`);
+      writeFileSync(
+        script,
+        `let workers = 0;\nprocess.on("worker", () => workers++);\n${program}\nsetTimeout(() => console.log(html, workers), 300);\n`,
+      );
       const { status, stdout, stderr } = runNode(script, project.folder);
       assert.equal(status, 0, stderr);
-      assert.match(stdout, /<p[^>]*>\{(?:'|&#x27;|&#39;)loading(?:'|&#x27;|&#39;):true,(?:'|&#x27;|&#39;)results(?:'|&#x27;|&#39;):\[\]\}<\/p> 0\n$/);
+      assert.match(
+        stdout,
+        /<p[^>]*>\{(?:'|&#x27;|&#39;)loading(?:'|&#x27;|&#39;):true,(?:'|&#x27;|&#39;)results(?:'|&#x27;|&#39;):\[\]\}<\/p> 0\n$/,
+      );
     });
   }
 });

@@ -15,7 +15,16 @@ describe("types", () => {
   });
   after(() => project?.remove());
 
-  const strict = { target: "ES2022", lib: ["ES2023", "DOM", "DOM.Iterable", "ESNext.Disposable"], strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noEmit: true, jsx: "react-jsx", types: [] };
+  const strict = {
+    target: "ES2022",
+    lib: ["ES2023", "DOM", "DOM.Iterable", "ESNext.Disposable"],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noEmit: true,
+    jsx: "react-jsx",
+    types: [],
+  };
   const bundler = { module: "ESNext", moduleResolution: "Bundler" };
   const cases = {
     "react.tsx": { ...bundler, skipLibCheck: false },

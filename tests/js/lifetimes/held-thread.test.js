@@ -26,7 +26,9 @@ describe("workers: 0", () => {
     await reranker.rerank({ query: "bees in winter", documents, onProgress: (progress) => ({ done } = progress) });
     clearImmediate(timer);
     holds.sort((a, b) => a - b);
-    t.diagnostic(`the thread was held for ${holds.at(-1).toFixed(0)} ms at most, ${holds.at(Math.floor(0.9 * holds.length)).toFixed(0)} ms in nine of ten`);
+    t.diagnostic(
+      `the thread was held for ${holds.at(-1).toFixed(0)} ms at most, ${holds.at(Math.floor(0.9 * holds.length)).toFixed(0)} ms in nine of ten`,
+    );
     assert.ok(holds.length >= 20, `${holds.length} pauses`);
 
     let aborted = 0;
@@ -36,7 +38,12 @@ describe("workers: 0", () => {
       setImmediate(() => controller.abort());
     };
     let seen = 0;
-    const call = reranker.rerank({ query: "bees", documents, signal: controller.signal, onProgress: (progress) => ((seen = progress.done), onProgress(progress)) });
+    const call = reranker.rerank({
+      query: "bees",
+      documents,
+      signal: controller.signal,
+      onProgress: (progress) => ((seen = progress.done), onProgress(progress)),
+    });
     await assert.rejects(call, { code: "aborted" });
     assert.ok(seen < documents.length / 2, `${seen} documents were scored`);
     reranker.dispose();
@@ -70,7 +77,8 @@ describe("StepBudget", () => {
     const budget = new StepBudget(16);
     for (const tokensPerMs of [10, 2, 40]) {
       const times = run(budget, tokensPerMs);
-      for (const ms of times.slice(10)) assert.ok(ms <= 16.001 && ms >= 16 - 2 * (20 / tokensPerMs), `${ms} ms at ${tokensPerMs} tokens per ms`);
+      for (const ms of times.slice(10))
+        assert.ok(ms <= 16.001 && ms >= 16 - 2 * (20 / tokensPerMs), `${ms} ms at ${tokensPerMs} tokens per ms`);
     }
   });
 

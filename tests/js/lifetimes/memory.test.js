@@ -26,13 +26,19 @@ const runtimes = {
 // The child counts its threads in /proc.
 describe("memory", { skip: !existsSync("/proc/self/task") }, () => {
   for (const [runtime, [command, args]] of Object.entries(runtimes)) {
-    for (const [end, workers] of [["dispose", "auto"], ["forget", "auto"], ["forget", "0"]]) {
+    for (const [end, workers] of [
+      ["dispose", "auto"],
+      ["forget", "auto"],
+      ["forget", "0"],
+    ]) {
       const how = end === "dispose" ? "disposed" : "forgotten";
       test(`${loads} rerankers that are ${how}, with workers: ${workers}, leave no memory in ${runtime}`, async (t) => {
         const given = [...args, child, end, workers, String(loads), String(warmUp), new URL("index.node.js", dist).href];
         const { stdout } = await promisify(execFile)(command, given, { timeout: 600_000 });
         const { before, after } = JSON.parse(stdout);
-        t.diagnostic(`${before.megabytes.toFixed(0)} MB and ${before.threads} threads before, ${after.megabytes.toFixed(0)} MB and ${after.threads} after`);
+        t.diagnostic(
+          `${before.megabytes.toFixed(0)} MB and ${before.threads} threads before, ${after.megabytes.toFixed(0)} MB and ${after.threads} after`,
+        );
         assert.ok(after.megabytes - before.megabytes < maxMegabytes[runtime], `${before.megabytes} MB before, ${after.megabytes} MB after`);
         assert.ok(after.threads < before.threads + loads, `${after.threads} threads: workers are still alive`);
       });

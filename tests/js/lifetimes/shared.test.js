@@ -35,7 +35,11 @@ afterEach(async () => {
 
 test("equal models and options share one engine, which ends with the last reranker", async () => {
   const files = Object.fromEntries(readdirSync(url).map((name) => [name, readFileSync(new URL(name, url))]));
-  for (const sources of [[undefined, undefined], [url, url.href], [files, { ...files }]]) {
+  for (const sources of [
+    [undefined, undefined],
+    [url, url.href],
+    [files, { ...files }],
+  ]) {
     const [first, second] = await Promise.all(sources.map((source) => Reranker.shared(source, { ...one })));
     assert.notEqual(first, second);
     assert.equal(alive(), 1);
@@ -177,7 +181,12 @@ test("a forgotten reranker is freed with its worker, unless a call or a collecti
     await collectGarbage();
     await whenAlive(0);
     const { promise, resolve } = deferred();
-    const call = (async () => (await Reranker[load](url, one)).rerank({ query: "q", documents: Array.from({ length: 2000 }, () => "a b c"), onProgress: resolve }))();
+    const call = (async () =>
+      (await Reranker[load](url, one)).rerank({
+        query: "q",
+        documents: Array.from({ length: 2000 }, () => "a b c"),
+        onProgress: resolve,
+      }))();
     await promise;
     await collectGarbage();
     assert.equal((await call).results.length, 2000);

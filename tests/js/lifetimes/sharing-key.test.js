@@ -20,7 +20,10 @@ describe("models are equal, also in other tabs,", () => {
   const equal = {
     "with the same Hub id": [[id], [id]],
     "with the same folder": [["https://a.example/model"], [new URL("https://a.example/model/")]],
-    "with the same options in another order": [[id, { dtype: "q8", maxLength: 8, cache: { name: "n", maxBytes: 9 } }], [id, { cache: { max_bytes: 9, name: "n" }, max_length: 8, dtype: "q8" }]],
+    "with the same options in another order": [
+      [id, { dtype: "q8", maxLength: 8, cache: { name: "n", maxBytes: 9 } }],
+      [id, { cache: { max_bytes: 9, name: "n" }, max_length: 8, dtype: "q8" }],
+    ],
     "with other listeners and signals": [[id, { onProgress: () => {}, signal: new AbortController().signal }], [id]],
   };
   for (const [what, [a, b]] of Object.entries(equal)) {

@@ -44,7 +44,10 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
         Reranker,
         small,
         defaultModel: "/pkg/assets/default/",
-        documents: Array.from({ length: 60 }, (_, at) => `Document ${at} tells how bees keep their hive warm in winter, and that ${at * 7919} of them take turns.`),
+        documents: Array.from(
+          { length: 60 },
+          (_, at) => `Document ${at} tells how bees keep their hive warm in winter, and that ${at * 7919} of them take turns.`,
+        ),
         share: async (options, model = small) => {
           globalThis.reranker = await Reranker.shared(model, options);
           return { backend: reranker.info.backend, warnings: reranker.info.warnings };
@@ -54,7 +57,11 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
           for await (const part of parts) list.push(part);
           return list;
         },
-        errorOf: (promise) => promise.then(() => ({}), ({ name, code, message }) => ({ name, code, message })),
+        errorOf: (promise) =>
+          promise.then(
+            () => ({}),
+            ({ name, code, message }) => ({ name, code, message }),
+          ),
       });
     }, small);
     return tab;
@@ -92,7 +99,10 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     assert.deepEqual(await Promise.all([ranked(first), ranked(second)]), [expected, expected]);
     await dispose(first);
     assert.deepEqual(await ranked(second), expected);
-    assert.deepEqual([first, second].map((tab) => tab.workers().length), [0, workers]);
+    assert.deepEqual(
+      [first, second].map((tab) => tab.workers().length),
+      [0, workers],
+    );
     await dispose(second);
     await whenEnded(second);
     assert.equal(second.workers().length, 0);
@@ -125,7 +135,12 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     await share(second);
     const seen = await second.evaluate(async (query) => {
       const [a, b] = documents;
-      const calls = (reranker) => Promise.all([reranker.explain(query, a, { of: "both", samples: 3 }), reranker.compare(query, a, b), reranker.rerank({ query, documents: [a + " " + b], highlights: 1 }).then(({ results }) => results)]);
+      const calls = (reranker) =>
+        Promise.all([
+          reranker.explain(query, a, { of: "both", samples: 3 }),
+          reranker.compare(query, a, b),
+          reranker.rerank({ query, documents: [a + " " + b], highlights: 1 }).then(({ results }) => results),
+        ]);
       const own = await Reranker.load(small);
       const expected = await calls(own);
       own.dispose();
@@ -140,7 +155,9 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     assert.equal((await ranked(second)).length, 60);
   });
 
-  test("a second tab takes hardly any memory, and one with an engine of its own does", { skip: !existsSync("/proc/self/smaps_rollup") }, async (t) => {
+  test("a second tab takes hardly any memory, and one with an engine of its own does", {
+    skip: !existsSync("/proc/self/smaps_rollup"),
+  }, async (t) => {
     const [first, second, third] = [await openTab(), await openTab(), await openTab()];
     const settled = async () => (await sleep(500), unmappedMemoryOfDescendants() / 1e6);
     const ranks = async (tab, load) => (await tab.evaluate(load), await ranked(tab), settled());
@@ -199,7 +216,12 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
       const controller = new AbortController();
       const onProgress = ({ done, total }) => progress.push([done, total]);
       await reranker.rerank({ query, documents, onProgress });
-      const aborted = reranker.rerank({ query, documents: Array.from({ length: 100 }, () => documents).flat(), signal: controller.signal, onProgress: () => controller.abort("enough") });
+      const aborted = reranker.rerank({
+        query,
+        documents: Array.from({ length: 100 }, () => documents).flat(),
+        signal: controller.signal,
+        onProgress: () => controller.abort("enough"),
+      });
       const cause = await aborted.catch((error) => [error.code, error.cause]);
       const parts = await all(reranker.stream({ query, documents }));
       const collection = await reranker.prepare(documents, {});
@@ -264,12 +286,15 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
   });
 
   test("a tab whose first message is of another version of the package loads an engine of its own", async () => {
-    const [first, other] = [await openTab(), await openTab(() => {
-      const { postMessage } = MessagePort.prototype;
-      MessagePort.prototype.postMessage = function (message, ...rest) {
-        return postMessage.call(this, message?.type === "join" ? { type: "join", locks: [message.lock] } : message, ...rest);
-      };
-    })];
+    const [first, other] = [
+      await openTab(),
+      await openTab(() => {
+        const { postMessage } = MessagePort.prototype;
+        MessagePort.prototype.postMessage = function (message, ...rest) {
+          return postMessage.call(this, message?.type === "join" ? { type: "join", locks: [message.lock] } : message, ...rest);
+        };
+      }),
+    ];
     await share(first);
     const { backend, warnings } = await Promise.race([share(other), sleep(20_000).then(() => assert.fail("the tab waits"))]);
     assert.equal(backend.shared, "page");
@@ -300,13 +325,47 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
         }
       };
       const join = { type: "join", lock: "mine" };
-      const load = { type: "load", files: new Map([["config.json", new Blob(["{"])]]), settings: { device: "cpu", dtype: "auto" }, workers: 1, maxAutoWorkers: 1 };
-      const wrong = [null, 7, [], "leave", {}, { type: "constructor" }, { type: "join" }, { type: "progress", progress: {} }, { ...load, workers: 1e9 }, load, join];
+      const load = {
+        type: "load",
+        files: new Map([["config.json", new Blob(["{"])]]),
+        settings: { device: "cpu", dtype: "auto" },
+        workers: 1,
+        maxAutoWorkers: 1,
+      };
+      const wrong = [
+        null,
+        7,
+        [],
+        "leave",
+        {},
+        { type: "constructor" },
+        { type: "join" },
+        { type: "progress", progress: {} },
+        { ...load, workers: 1e9 },
+        load,
+        join,
+      ];
       for (const message of wrong) connect([join, message]);
       connect([null, { type: "leave" }, load]);
       connect([{ type: "join", lock: "nobody holds it" }]);
-      const score = { type: "score", call: 1, scores: "raw", job: { kind: "prepared", query: "q", collection: 0, candidates: Uint32Array.of(99) } };
-      connect([join], [null, {}, { type: "score", call: 2 }, score, { type: "load", call: 3, files: new Map(), settings: load.settings }, { type: "cancel", call: 77 }, { type: "release", collection: 5 }]);
+      const score = {
+        type: "score",
+        call: 1,
+        scores: "raw",
+        job: { kind: "prepared", query: "q", collection: 0, candidates: Uint32Array.of(99) },
+      };
+      connect(
+        [join],
+        [
+          null,
+          {},
+          { type: "score", call: 2 },
+          score,
+          { type: "load", call: 3, files: new Map(), settings: load.settings },
+          { type: "cancel", call: 77 },
+          { type: "release", collection: 5 },
+        ],
+      );
       await new Promise((done) => setTimeout(done, 500));
       return answers;
     });
@@ -331,7 +390,10 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     const { targetId } = targetInfos.find(({ type }) => type === "shared_worker");
     const { sessionId } = await session.send("Target.attachToTarget", { targetId, flatten: false });
     await sleep(100);
-    await session.send("Target.sendMessageToTarget", { sessionId, message: JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression: "self.close()" } }) });
+    await session.send("Target.sendMessageToTarget", {
+      sessionId,
+      message: JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression: "self.close()" } }),
+    });
     // Chromium starts no other shared worker of this name while a debugger is attached.
     await session.send("Target.detachFromTarget", { sessionId });
     const { code, message } = await running;
@@ -349,8 +411,19 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     };
     for (const [why, load, { prepare, blocked, warning } = {}] of [
       ["the browser has none, as Chrome on Android", () => share({}), { prepare: () => delete globalThis.SharedWorker }],
-      ["the tab is not allowed to use locks", () => share({}), { prepare: () => (LockManager.prototype.request = () => Promise.reject(new DOMException("denied", "SecurityError"))), warning: /denied/ }],
-      ["its program is missing", () => share({}), { blocked: "**/shared-worker.js", warning: /not shared with other tabs.*program could not be loaded/ }],
+      [
+        "the tab is not allowed to use locks",
+        () => share({}),
+        {
+          prepare: () => (LockManager.prototype.request = () => Promise.reject(new DOMException("denied", "SecurityError"))),
+          warning: /denied/,
+        },
+      ],
+      [
+        "its program is missing",
+        () => share({}),
+        { blocked: "**/shared-worker.js", warning: /not shared with other tabs.*program could not be loaded/ },
+      ],
       ["workers is 0", () => share({ workers: 0 })],
       ["the option fetch is given", () => share({ fetch: (...args) => fetch(...args) })],
       ["the files are bytes", shareBytes],

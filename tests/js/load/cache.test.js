@@ -16,7 +16,11 @@ const [expected, otherExpected] = [await scoresFrom(model.url), await scoresFrom
 const context = withHub();
 
 /** The folder of the only model in the cache. */
-const home = () => join(context.cache, readdirSync(context.cache).find((name) => /^[0-9a-f]{32}$/.test(name)));
+const home = () =>
+  join(
+    context.cache,
+    readdirSync(context.cache).find((name) => /^[0-9a-f]{32}$/.test(name)),
+  );
 const manifestPath = () => join(home(), "manifest.json");
 const manifest = () => JSON.parse(readFileSync(manifestPath(), "utf8"));
 const fileOf = (name) => join(home(), manifest().set, name);
@@ -122,7 +126,8 @@ describe("a damaged cache", () => {
     "a manifest of another version": () => rewrite({ version: 2 }),
     "a manifest of another model": () => rewrite({ model: "https://huggingface.co/a/b/resolve/main/" }),
     "a manifest without files": () => rewrite({ files: null }),
-    "a manifest without a required file": () => rewrite({ files: { ...manifest().files, "config.json": undefined }, absent: ["config.json"] }),
+    "a manifest without a required file": () =>
+      rewrite({ files: { ...manifest().files, "config.json": undefined }, absent: ["config.json"] }),
     "a manifest that does not say whether a file is absent": () => rewrite({ files: { ...manifest().files, "modules.json": undefined } }),
     "a manifest whose absent files are not names": () => rewrite({ absent: [...manifest().absent, { name: "chat_template.jinja" }] }),
     "a manifest with an ETag that is not text": () => rewrite({ etags: { "config.json": 1 } }),
@@ -209,9 +214,14 @@ describe("a cache that cannot be used", () => {
     assert.equal(readdirSync(home()).length, 2, "the files that could not be cached are removed");
   });
 
-  for (const [what, mode] of [["unreadable", 0o000], ["read-only", 0o500]]) {
+  for (const [what, mode] of [
+    ["unreadable", 0o000],
+    ["read-only", 0o500],
+  ]) {
     // Root may read and write everything.
-    test(`loading works and warns if the cache folder is ${what}`, { skip: process.getuid?.() === 0 || process.platform === "win32" }, async () => {
+    test(`loading works and warns if the cache folder is ${what}`, {
+      skip: process.getuid?.() === 0 || process.platform === "win32",
+    }, async () => {
       const folder = join(context.cache, "folder");
       mkdirSync(folder);
       chmodSync(folder, mode);
@@ -244,6 +254,9 @@ test("files that a killed process left in the cache are removed after an hour, a
   }
   rmSync(fileOf("config.json"));
   await context.scores();
-  assert.deepEqual(names.map((name) => existsSync(join(home(), name))), [false, true, true]);
+  assert.deepEqual(
+    names.map((name) => existsSync(join(home(), name))),
+    [false, true, true],
+  );
   assert.deepEqual(await context.offline(), expected);
 });

@@ -43,7 +43,10 @@ describe("Reranker.cache", () => {
     const list = await cached();
     assert.deepEqual(list.map(({ url, weights, complete }) => [url, weights, complete])[0], [urlOf(id), undefined, true]);
     assert.deepEqual(new Set(list.map(({ url }) => url)), new Set([urlOf(id), urlOf(otherId)]));
-    assert.deepEqual(list.filter(({ weights }) => weights === "model.safetensors").map(({ url, bytes }) => [url, bytes]), [[urlOf(id), bytes]]);
+    assert.deepEqual(
+      list.filter(({ weights }) => weights === "model.safetensors").map(({ url, bytes }) => [url, bytes]),
+      [[urlOf(id), bytes]],
+    );
     assert.equal(list[0].bytes, bytes);
     assert.ok(Date.now() - list[0].lastUsed < 60_000);
     assert.equal(await Reranker.cache.size({ cache: context.cache }), 2 * bytes + bytesOf(filesIn(otherModel.url)));
@@ -56,7 +59,10 @@ describe("Reranker.cache", () => {
     await context.scores();
     await loadOther();
     assert.equal(await Reranker.cache.delete(id, where()), true);
-    assert.deepEqual((await cached()).map(({ url }) => url), [urlOf(otherId)]);
+    assert.deepEqual(
+      (await cached()).map(({ url }) => url),
+      [urlOf(otherId)],
+    );
     await assert.rejects(context.offline(), /requests made/);
   });
 
@@ -87,7 +93,13 @@ describe("a limit of the cache", () => {
     const folder = createHash("sha256").update(first.url).digest("hex").slice(0, 32);
     utimesSync(join(context.cache, folder), 1, 1);
     await loadOther({ cache: { name: context.cache, maxBytes: bytes + bytesOf(filesIn(otherModel.url)) } });
-    assert.deepEqual((await cached()).map(({ url, weights }) => [url, weights]).sort(), [[urlOf(id), "model.safetensors"], [urlOf(otherId), undefined]].sort());
+    assert.deepEqual(
+      (await cached()).map(({ url, weights }) => [url, weights]).sort(),
+      [
+        [urlOf(id), "model.safetensors"],
+        [urlOf(otherId), undefined],
+      ].sort(),
+    );
   });
 
   test("a model that is larger than the limit is not stored, and others stay", async () => {
@@ -95,7 +107,10 @@ describe("a limit of the cache", () => {
     const reranker = await context.load({ cache: { name: context.cache, maxBytes: bytes - 1 } });
     reranker.dispose();
     assert.match(reranker.info.warnings.at(-1), /could not be stored in the cache.*it has \d+ bytes, more than cache\.maxBytes, \d+$/);
-    assert.deepEqual((await cached()).map(({ url }) => url), [urlOf(otherId)]);
+    assert.deepEqual(
+      (await cached()).map(({ url }) => url),
+      [urlOf(otherId)],
+    );
   });
 });
 
@@ -144,8 +159,13 @@ describe("a refreshed cache", () => {
     context.hub.down = true;
     const reranker = await refresh();
     reranker.dispose();
-    assert.match(reranker.info.warnings.at(-1), /^the model is the one in the cache, because it could not be refreshed: .*could not be fetched/);
-    await rejectsWith("network", /could not be fetched/, () => scoresFrom(otherId, { baseUrl: context.hub.url, cache: { name: context.cache, refresh: true } }));
+    assert.match(
+      reranker.info.warnings.at(-1),
+      /^the model is the one in the cache, because it could not be refreshed: .*could not be fetched/,
+    );
+    await rejectsWith("network", /could not be fetched/, () =>
+      scoresFrom(otherId, { baseUrl: context.hub.url, cache: { name: context.cache, refresh: true } }),
+    );
   });
 
   test("if the new version is refused, the former one stays in the cache", async () => {
@@ -186,7 +206,11 @@ describe("Reranker.downloadSize", () => {
     for (const lists of [false, true]) {
       context.hub.lists = lists;
       const sizeOf = (of, options) => () => Reranker.downloadSize(of, { ...where(), ...options });
-      await rejectsWith("network", /none\.safetensors is missing: .*\/none\.safetensors answered 404/, sizeOf(id, { weights: "none.safetensors" }));
+      await rejectsWith(
+        "network",
+        /none\.safetensors is missing: .*\/none\.safetensors answered 404/,
+        sizeOf(id, { weights: "none.safetensors" }),
+      );
       await rejectsWith("network", /model\.safetensors is missing: .*; weights in other formats .* are not read/, sizeOf(gguf));
     }
   });
@@ -194,15 +218,24 @@ describe("Reranker.downloadSize", () => {
 
 describe("integrity", () => {
   const hash = (content, encoding) => createHash("sha256").update(content).digest(encoding);
-  const right = { "config.json": hash(files.get("config.json"), "hex"), "model.safetensors": `sha256-${hash(files.get("model.safetensors"), "base64")}` };
+  const right = {
+    "config.json": hash(files.get("config.json"), "hex"),
+    "model.safetensors": `sha256-${hash(files.get("model.safetensors"), "base64")}`,
+  };
   const wrong = { "tokenizer.json": hash("other", "hex") };
-  const sources = { "a Hub": () => [id, where()], "a local folder": () => [model.url, {}], "given files": () => [Object.fromEntries(files), {}] };
+  const sources = {
+    "a Hub": () => [id, where()],
+    "a local folder": () => [model.url, {}],
+    "given files": () => [Object.fromEntries(files), {}],
+  };
 
   for (const [what, source] of Object.entries(sources)) {
     test(`files of ${what} are compared with the given hashes`, async () => {
       const [from, options] = source();
       assert.deepEqual(await scoresFrom(from, { ...options, integrity: right }), expected);
-      await rejectsWith("integrity", /tokenizer\.json has the SHA-256 [0-9a-f]{64} where integrity says [0-9a-f]{64}/, () => scoresFrom(from, { ...options, integrity: wrong }));
+      await rejectsWith("integrity", /tokenizer\.json has the SHA-256 [0-9a-f]{64} where integrity says [0-9a-f]{64}/, () =>
+        scoresFrom(from, { ...options, integrity: wrong }),
+      );
       await rejectsWith("integrity", /integrity has a hash of adapter\.bin, and the model has no such file/, () =>
         scoresFrom(from, { ...options, integrity: { "adapter.bin": hash("", "hex") } }),
       );

@@ -15,9 +15,13 @@ async function load(permissions, folder, env = {}) {
   const needed = ["--no-prompt", "--allow-net=127.0.0.1", `--allow-read=${inRepository("pkg/dist")}`];
   const child = inRepository("tests/js/support/children/load-child.js");
   const argument = folder === undefined ? [] : [folder];
-  const { stdout } = await promisify(execFile)(inRepository("tests/js/node_modules/.bin/deno"), ["run", ...needed, ...permissions, child, id, context.hub.url, ...argument], {
-    env: { ...process.env, HOME: context.cache, ...env },
-  });
+  const { stdout } = await promisify(execFile)(
+    inRepository("tests/js/node_modules/.bin/deno"),
+    ["run", ...needed, ...permissions, child, id, context.hub.url, ...argument],
+    {
+      env: { ...process.env, HOME: context.cache, ...env },
+    },
+  );
   return JSON.parse(stdout);
 }
 
@@ -27,7 +31,10 @@ describe("the cache in Deno", () => {
       // Without --allow-env another warning says that variables are not read.
       const warnings = (await load(permissions)).warnings.filter((warning) => !warning.includes("environment variables"));
       assert.equal(warnings.length, 1);
-      assert.match(warnings[0], /^the model is not stored in a cache and will be downloaded again next time: Deno does not permit to find .*--allow-env, --allow-sys=homedir, --allow-read and --allow-write/);
+      assert.match(
+        warnings[0],
+        /^the model is not stored in a cache and will be downloaded again next time: Deno does not permit to find .*--allow-env, --allow-sys=homedir, --allow-read and --allow-write/,
+      );
     }
   });
 

@@ -51,7 +51,9 @@ describe("the option wasm", () => {
   });
 
   test("the error for an engine that is missing says where it was looked for", async () => {
-    await rejectsWith("unsupported", /the engine is missing: there is no file:.*nowhere\.wasm; if this is a bundle/, () => load("./nowhere.wasm"));
+    await rejectsWith("unsupported", /the engine is missing: there is no file:.*nowhere\.wasm; if this is a bundle/, () =>
+      load("./nowhere.wasm"),
+    );
     await rejectsWith("network", /the engine is missing: .*none\.wasm answered 404/, () => load(`${base}none.wasm`));
     await rejectsWith("network", /the engine is missing: .*page\.wasm answered a page of HTML/, () => load(`${base}page.wasm`));
   });
@@ -65,7 +67,8 @@ describe("the option wasm", () => {
   }
 
   for (const fetch of [7, {}, "fetch", { fetch: 7 }]) {
-    test(`load refuses fetch: ${JSON.stringify(fetch)} as an input error`, () => rejectsWith("input", /load: fetch must be a function/, () => load(undefined, { fetch })));
+    test(`load refuses fetch: ${JSON.stringify(fetch)} as an input error`, () =>
+      rejectsWith("input", /load: fetch must be a function/, () => load(undefined, { fetch })));
   }
 
   test("the files of a model may be responses, streams, and strings that are URLs or paths", async () => {

@@ -9,7 +9,14 @@ import { id, model, scoresFrom, withHub } from "../support/models/hub-model.js";
 const expected = await scoresFrom(model.url);
 const context = withHub();
 const variables = [
-  "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HOME", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "RANKLET_CACHE",
+  "HF_ENDPOINT",
+  "HF_TOKEN",
+  "HUGGING_FACE_HUB_TOKEN",
+  "HF_TOKEN_PATH",
+  "HF_HOME",
+  "HF_HUB_OFFLINE",
+  "TRANSFORMERS_OFFLINE",
+  "RANKLET_CACHE",
 ];
 const token = "hf_SECRET";
 
@@ -26,7 +33,8 @@ function setEnvironment(t, changes) {
 
 /** Loads the model by its id, with the server and the cache of the environment. */
 const scores = (options) => scoresFrom(id, options);
-const authorizations = () => new Set(context.hub.requests.filter(({ origin }) => origin === "hub").map(({ authorization }) => authorization));
+const authorizations = () =>
+  new Set(context.hub.requests.filter(({ origin }) => origin === "hub").map(({ authorization }) => authorization));
 
 describe("the environment of Node", () => {
   test("HF_ENDPOINT is the server of Hub ids, unless baseUrl is given", async (t) => {
@@ -107,10 +115,16 @@ describe("the environment of Node", () => {
     assert.deepEqual(readdirSync(home), ["ranklet"]);
   });
 
-  for (const [name, value] of [["HF_HUB_OFFLINE", "1"], ["HF_HUB_OFFLINE", "True"], ["TRANSFORMERS_OFFLINE", "YES"]]) {
+  for (const [name, value] of [
+    ["HF_HUB_OFFLINE", "1"],
+    ["HF_HUB_OFFLINE", "True"],
+    ["TRANSFORMERS_OFFLINE", "YES"],
+  ]) {
     test(`${name}=${value} loads from the cache only`, async (t) => {
       setEnvironment(t, { [name]: value, HF_ENDPOINT: context.hub.url, RANKLET_CACHE: context.cache });
-      const message = new RegExp(`^"${id}" with the revision "main" is not in the cache and cannot be downloaded, because the environment variable ${name} is set`);
+      const message = new RegExp(
+        `^"${id}" with the revision "main" is not in the cache and cannot be downloaded, because the environment variable ${name} is set`,
+      );
       await rejectsWith("network", message, () => scores());
       assert.equal(context.hub.requests.length, 0);
       process.env[name] = "0";
@@ -131,7 +145,11 @@ describe("the environment of Node", () => {
     const refuse = () => {
       throw new Error("Requires env access");
     };
-    Object.defineProperty(process, "env", { value: new Proxy({}, { get: refuse, has: refuse, ownKeys: refuse }), configurable: true, writable: true });
+    Object.defineProperty(process, "env", {
+      value: new Proxy({}, { get: refuse, has: refuse, ownKeys: refuse }),
+      configurable: true,
+      writable: true,
+    });
     assert.deepEqual(await scores({ baseUrl: context.hub.url }), expected);
     assert.equal(readdirSync(join(context.cache, ".cache", "ranklet")).length, 1);
   });
@@ -139,7 +157,8 @@ describe("the environment of Node", () => {
 
 describe("localFilesOnly", () => {
   test("a model that is not in the cache is an error without a request, and one in the cache loads", async () => {
-    const message = /^"some-org\/a\.model" with the revision "main" is not in the cache .*because the option localFilesOnly is set; load it once without/;
+    const message =
+      /^"some-org\/a\.model" with the revision "main" is not in the cache .*because the option localFilesOnly is set; load it once without/;
     await rejectsWith("network", message, () => context.scores({ localFilesOnly: true }));
     assert.equal(context.hub.requests.length, 0);
     await context.scores();
@@ -155,7 +174,9 @@ describe("localFilesOnly", () => {
     const entry = readdirSync(join(context.cache, folder)).find((name) => name !== "manifest.json");
     const config = join(context.cache, folder, entry, "config.json");
     writeFileSync(config, "x".repeat(statSync(config).size));
-    await rejectsWith("config", /^the model's files in the cache are damaged: config\.json/, () => context.offline({ localFilesOnly: true }));
+    await rejectsWith("config", /^the model's files in the cache are damaged: config\.json/, () =>
+      context.offline({ localFilesOnly: true }),
+    );
     assert.deepEqual(readdirSync(context.cache), [folder]);
     assert.deepEqual(await context.scores(), expected);
   });
@@ -175,8 +196,10 @@ describe("localFilesOnly", () => {
     const files = Object.fromEntries(names.map((name) => [name, new URL(name, model.url)]));
     assert.equal((await scoresFrom({ ...files, "modules.json": undefined }, { localFilesOnly: true })).length, expected.length);
     const remote = { ...files, "config.json": new URL(`${context.hub.url}/config.json`) };
-    await rejectsWith("network", /^config\.json is not local: http:.* cannot be downloaded, because the option localFilesOnly is set$/, () =>
-      scoresFrom(remote, { localFilesOnly: true }),
+    await rejectsWith(
+      "network",
+      /^config\.json is not local: http:.* cannot be downloaded, because the option localFilesOnly is set$/,
+      () => scoresFrom(remote, { localFilesOnly: true }),
     );
     assert.equal(context.hub.requests.length, 0);
   });

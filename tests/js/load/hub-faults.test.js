@@ -44,7 +44,12 @@ const cases = [
   [allFiles, "compression", faults.gzip, right],
   [allFiles, "a redirect to another host", faults.redirect, right],
   [allFiles, "endless redirects", faults.redirectInCircles, network(/was redirected more than 10 times/)],
-  [{ "tokenizer.json": "", "modules.json": "" }, "another commit", faults.otherCommit, () => ({ codes: ["integrity"], message: /try again/ })],
+  [
+    { "tokenizer.json": "", "modules.json": "" },
+    "another commit",
+    faults.otherCommit,
+    () => ({ codes: ["integrity"], message: /try again/ }),
+  ],
 ];
 
 for (const [names, what, fault, outcome] of cases) {
@@ -83,10 +88,12 @@ const stalls = Object.keys(allFiles).map((name) => [name, name, {}]);
 stalls.push(["model.safetensors, with a fetch that takes no signal", "model.safetensors", { fetch: (url) => fetch(url) }]);
 for (const [what, name, options] of stalls) {
   test(`the signal ends a stalled download of ${what}, and nothing is cached`, { timeout: 20_000 }, async () => {
-    const stalled = new Promise((resolve) => context.hub.faults.set(name, (exchange) => {
-      faults.stall(exchange);
-      resolve(exchange.response);
-    }));
+    const stalled = new Promise((resolve) =>
+      context.hub.faults.set(name, (exchange) => {
+        faults.stall(exchange);
+        resolve(exchange.response);
+      }),
+    );
     const controller = new AbortController();
     const loading = context.scores({ signal: controller.signal, ...options });
     const response = await stalled;

@@ -75,7 +75,10 @@ describe("a model of a Hub", () => {
 describe("a token", () => {
   const token = "hf_SECRET";
 
-  for (const [how, fault] of [["a large file", undefined], ["a small file", faults.redirect]]) {
+  for (const [how, fault] of [
+    ["a large file", undefined],
+    ["a small file", faults.redirect],
+  ]) {
     test(`a token is not sent to another host after a redirect of ${how}`, async () => {
       context.hub.gated.add(id);
       context.hub.tokens.add(token);

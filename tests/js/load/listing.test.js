@@ -17,7 +17,10 @@ describe("a Hub that lists a model's files", () => {
     const commit = context.hub.publish(id, new Map([...files, ["README.md", Buffer.from("# A model")]]), "refs/pr/1");
     context.hub.lists = true;
     assert.deepEqual(await context.scores({ revision: "refs/pr/1" }), expected);
-    assert.deepEqual(context.hub.listings.map(({ path }) => path), [`/api/models/${id}/revision/refs%2Fpr%2F1?blobs=true`]);
+    assert.deepEqual(
+      context.hub.listings.map(({ path }) => path),
+      [`/api/models/${id}/revision/refs%2Fpr%2F1?blobs=true`],
+    );
     const wanted = [...files.keys()].filter((name) => name !== "config.json").map((name) => `/${id}/resolve/${commit}/${name}`);
     assert.deepEqual(paths().sort(), [`/${id}/resolve/refs%2Fpr%2F1/config.json`, ...wanted].sort());
     assert.deepEqual(await context.offline({ revision: "refs/pr/1" }), expected);
@@ -46,7 +49,9 @@ describe("a Hub that lists a model's files", () => {
     const list = context.hub.publish(id, new Map([["config.json", Buffer.from("{}")]]));
     context.hub.publish(id, files);
     context.hub.faults.set("list", ({ response }) => {
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ sha: list, siblings: [{ rfilename: "config.json" }] }));
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify({ sha: list, siblings: [{ rfilename: "config.json" }] }));
     });
     assert.deepEqual(await context.scores(), expected);
   });
@@ -77,7 +82,9 @@ describe("a Hub that lists a model's files", () => {
 
   test("a model that does not exist, or is private, has the errors of a Hub without lists", async () => {
     context.hub.lists = true;
-    await rejectsWith("network", /config\.json is missing: .* answered 404; check the id/, () => scoresFrom("no/model", { baseUrl: context.hub.url, cache: false }));
+    await rejectsWith("network", /config\.json is missing: .* answered 404; check the id/, () =>
+      scoresFrom("no/model", { baseUrl: context.hub.url, cache: false }),
+    );
     context.hub.gated.add(id);
     await rejectsWith("network", /401 Unauthorized: "some-org\/a\.model" does not exist, or is private or gated/, () => context.scores());
   });

@@ -38,7 +38,10 @@ describe("the predicted memory of a mid-size model", () => {
 
   for (const dtype of ["f32", "q8"]) {
     test(`the predicted memory of a mid-size model in ${dtype} is within 10 % of WebAssembly's memory`, () => {
-      const text = execFileSync(process.execPath, [child, pathToFileURL(`${folder}/`).href, dtype, index.href], { encoding: "utf8", timeout: 120_000 });
+      const text = execFileSync(process.execPath, [child, pathToFileURL(`${folder}/`).href, dtype, index.href], {
+        encoding: "utf8",
+        timeout: 120_000,
+      });
       const { loaded, scored, predicted } = JSON.parse(text);
       const [load, peak, prediction] = [loaded, scored, predicted].map((bytes) => (bytes / 1e6).toFixed(1));
       console.log(`${dtype}: ${load} MB loaded, ${peak} with scoring, ${prediction} predicted`);
@@ -61,8 +64,10 @@ describe("maxMemoryBytes", () => {
     assert.equal(await predicted(model.url, { maxMemoryBytes: bytes }), bytes);
     assert.equal(await predicted(model.url, { maxMemoryBytes: bytes, workers: "auto" }), bytes);
     for (const workers of [0, 1, "auto"]) {
-      await rejectsWith("out-of-memory", /would take about [\d.]+ MB of memory in f32.*the limit is [\d.]+ MB: choose the dtype q8, a smaller maximum length or another model/, () =>
-        load(model.url, { maxMemoryBytes: bytes - 1, workers }),
+      await rejectsWith(
+        "out-of-memory",
+        /would take about [\d.]+ MB of memory in f32.*the limit is [\d.]+ MB: choose the dtype q8, a smaller maximum length or another model/,
+        () => load(model.url, { maxMemoryBytes: bytes - 1, workers }),
       );
     }
   });
@@ -79,11 +84,15 @@ describe("maxMemoryBytes", () => {
     const bytes = files.get("model.safetensors").length;
     const events = [];
     const options = { baseUrl: context.hub.url, cache: context.cache, onProgress: (event) => events.push(event) };
-    await rejectsWith("out-of-memory", /weights alone would take at least [\d.]+ MB.*maxMemoryBytes allows.*dtype "q8" or another model/, () =>
-      load(id, { ...options, maxMemoryBytes: bytes - 1 }),
+    await rejectsWith(
+      "out-of-memory",
+      /weights alone would take at least [\d.]+ MB.*maxMemoryBytes allows.*dtype "q8" or another model/,
+      () => load(id, { ...options, maxMemoryBytes: bytes - 1 }),
     );
     assert.ok(!events.some(({ file, loaded }) => file === "model.safetensors" && loaded > 0));
-    await rejectsWith("out-of-memory", /at least .*: choose another model/, () => load(id, { ...options, dtype: "q8", maxMemoryBytes: Math.floor(bytes / 4) - 1 }));
+    await rejectsWith("out-of-memory", /at least .*: choose another model/, () =>
+      load(id, { ...options, dtype: "q8", maxMemoryBytes: Math.floor(bytes / 4) - 1 }),
+    );
     // In q8, weights may take a quarter; only the engine, which knows the model, refuses this limit.
     await rejectsWith("out-of-memory", /would take about/, () => load(id, { ...options, dtype: "q8", maxMemoryBytes: bytes }));
   });

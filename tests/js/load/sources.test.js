@@ -56,7 +56,9 @@ describe("a model's files", () => {
       const source = Object.fromEntries(Object.entries(files()).map(([file, bytes]) => [file, make(bytes)]));
       assert.deepEqual(await scoresOf(source), scores, name);
     }
-    const onDisk = Object.fromEntries(await Promise.all(Object.keys(files()).map(async (file) => [file, await openAsBlob(new URL(file, url))])));
+    const onDisk = Object.fromEntries(
+      await Promise.all(Object.keys(files()).map(async (file) => [file, await openAsBlob(new URL(file, url))])),
+    );
     for (const workers of [0, 1, 2]) assert.deepEqual(await scoresOf(onDisk, { workers }), scores, `Blobs of files, ${workers} workers`);
     const urls = Object.fromEntries(Object.keys(files()).map((file) => [file, new URL(file, url)]));
     assert.deepEqual(await scoresOf(urls), scores, "file URLs");
@@ -68,7 +70,11 @@ describe("a model's files", () => {
     assert.deepEqual(given, files());
   });
 
-  for (const [name, code] of [["config.json", "config"], ["tokenizer.json", "tokenizer"], ["model.safetensors", "weights"]]) {
+  for (const [name, code] of [
+    ["config.json", "config"],
+    ["tokenizer.json", "tokenizer"],
+    ["model.safetensors", "weights"],
+  ]) {
     test(`a model without ${name} is refused with the code ${code}`, async () => {
       const { [name]: _, ...rest } = files();
       await rejectsWith(code, new RegExp(`^${name} is missing`), () => Reranker.load(rest));
@@ -104,22 +110,30 @@ describe("wrong sources", () => {
   }
 
   for (const source of ["https://user:secret@models.example/a/", new URL("ftp://models.example/a/"), new URL("data:,a")]) {
-    test(`load refuses the URL ${source} as an input error`, () => rejectsWith("input", /load: a folder's URL/, () => Reranker.load(source)));
+    test(`load refuses the URL ${source} as an input error`, () =>
+      rejectsWith("input", /load: a folder's URL/, () => Reranker.load(source)));
   }
 });
 
 describe("options for another kind of source", () => {
   const options = [{ revision: "main" }, { baseUrl: "https://models.example/" }, { token: "secret" }];
-  for (const [what, source] of [["a folder", url], ["an http folder", "http://127.0.0.1:1/"], ["files", files()], ["the default model", undefined]]) {
+  for (const [what, source] of [
+    ["a folder", url],
+    ["an http folder", "http://127.0.0.1:1/"],
+    ["files", files()],
+    ["the default model", undefined],
+  ]) {
     for (const option of options) {
       const [name] = Object.keys(option);
       const message = new RegExp(`load: ${name} is only for a Hub id`);
-      test(`load refuses the option ${name} for ${what} as an input error`, () => rejectsWith("input", message, () => Reranker.load(source, option)));
+      test(`load refuses the option ${name} for ${what} as an input error`, () =>
+        rejectsWith("input", message, () => Reranker.load(source, option)));
     }
     if (what === "an http folder") continue;
     for (const cache of [true, "somewhere"]) {
       const message = /load: cache is for a Hub id or a folder's http URL/;
-      test(`load refuses the option cache: ${cache} for ${what} as an input error`, () => rejectsWith("input", message, () => Reranker.load(source, { cache })));
+      test(`load refuses the option cache: ${cache} for ${what} as an input error`, () =>
+        rejectsWith("input", message, () => Reranker.load(source, { cache })));
     }
   }
 
@@ -129,7 +143,8 @@ describe("options for another kind of source", () => {
 describe("options for a Hub", () => {
   const load = (options) => () => Reranker.load("org/name", { cache: false, baseUrl: "http://127.0.0.1:1", ...options });
   for (const revision of ["", "..", ".", "a/../b", "a b", "a\n", "\ud800"]) {
-    test(`load refuses the revision ${JSON.stringify(revision)}`, () => rejectsWith("input", /revision must be the name of a branch/, load({ revision })));
+    test(`load refuses the revision ${JSON.stringify(revision)}`, () =>
+      rejectsWith("input", /revision must be the name of a branch/, load({ revision })));
   }
   for (const baseUrl of ["", "hub", "/hub", "ftp://a/", "file:///models/", "https://a/?b", "https://a/#b", "https://user:secret@a/"]) {
     test(`load refuses the baseUrl ${JSON.stringify(baseUrl)}`, () =>
@@ -168,7 +183,10 @@ describe("a model behind http", () => {
     response.setHeader("content-length", bytes.length);
     response.end(bytes);
   };
-  const status = (code, type = "text/plain") => (response) => response.writeHead(code, { "content-type": type }).end("no");
+  const status =
+    (code, type = "text/plain") =>
+    (response) =>
+      response.writeHead(code, { "content-type": type }).end("no");
 
   test("a model loads from the http URL of a folder, with or without a slash at the end, and progress events count its bytes", async () => {
     answers.set("good", (name, response) => serve(name, response, status(404)));
@@ -212,11 +230,13 @@ describe("a model behind http", () => {
   });
 
   test("an abort stops the download", async () => {
-    const closed = new Promise((resolve) => answers.set("slow", (_name, response) => {
-      response.writeHead(200);
-      response.write("{");
-      response.on("close", resolve);
-    }));
+    const closed = new Promise((resolve) =>
+      answers.set("slow", (_name, response) => {
+        response.writeHead(200);
+        response.write("{");
+        response.on("close", resolve);
+      }),
+    );
     const controller = new AbortController();
     const loading = Reranker.load(`${base}/slow/`, { signal: controller.signal, onProgress: () => controller.abort("enough") });
     await assert.rejects(loading, { code: "aborted", cause: "enough" });

@@ -39,7 +39,10 @@ describe("the packed package in a page", () => {
   test("the package works in a page that Vite built without configuration", async (t) => {
     runTestTool(project.folder, "vite", "build", "--outDir", "by-vite");
     assertOneCopy(filesOf(inProject("by-vite")));
-    assertSmall(t, filesOf(inProject("by-vite")).find(({ path }) => /^assets\/index-.*\.js$/.test(path)));
+    assertSmall(
+      t,
+      filesOf(inProject("by-vite")).find(({ path }) => /^assets\/index-.*\.js$/.test(path)),
+    );
     await assertServedWorks(inProject("by-vite"));
   });
 
@@ -48,7 +51,10 @@ describe("the packed package in a page", () => {
     cpSync(inProject("node_modules/ranklet/dist/assets"), inProject("by-esbuild/assets"), { recursive: true });
     cpSync(inProject("index.html"), inProject("by-esbuild/index.html"));
     assertOneCopy(filesOf(inProject("by-esbuild")).filter(({ path }) => !path.startsWith("assets/small/")));
-    assertSmall(t, filesOf(inProject("by-esbuild")).find(({ path }) => path === "app.js"));
+    assertSmall(
+      t,
+      filesOf(inProject("by-esbuild")).find(({ path }) => path === "app.js"),
+    );
     await assertServedWorks(inProject("by-esbuild"));
   });
 
@@ -75,7 +81,9 @@ describe("the packed package in a page", () => {
     writeFileSync(inProject("own.html"), readFileSync(inProject("index.html"), "utf8").replace("app.js", "own.js"));
     writeFileSync(inProject("own.config.js"), 'export default { build: { outDir: "own-by-vite", rollupOptions: { input: "own.html" } } };');
     runTestTool(project.folder, "vite", "build", "--config", "own.config.js");
-    const large = filesOf(inProject("own-by-vite")).filter(({ bytes }) => bytes > 200_000).map(({ path }) => path.split(".").at(-1));
+    const large = filesOf(inProject("own-by-vite"))
+      .filter(({ bytes }) => bytes > 200_000)
+      .map(({ path }) => path.split(".").at(-1));
     assert.deepEqual(large, ["wasm", "wasm"]);
     const server = await serveFolder(inProject("own-by-vite"), policy);
     try {
@@ -98,7 +106,10 @@ describe("the packed package in a page", () => {
       installTools(project.folder, ...packages);
       const { status, output } = runTool(project.folder, tool, [...args, "-o", `by-${tool}`]);
       assert.equal(status, 0, output);
-      writeFileSync(inProject(`by-${tool}/index.html`), '<!doctype html><title>A page</title><ol id="results"></ol><script src="main.js"></script>');
+      writeFileSync(
+        inProject(`by-${tool}/index.html`),
+        '<!doctype html><title>A page</title><ol id="results"></ol><script src="main.js"></script>',
+      );
       await assertServedWorks(inProject(`by-${tool}`));
     });
   }
@@ -117,7 +128,10 @@ describe("the packed package in a page", () => {
 
   test("the package works without a bundler, from node_modules", async () => {
     const code = readFileSync(inProject("app.js"), "utf8");
-    writeFileSync(inProject("plain.js"), code.replace('import "ranklet/default-model";\n', "").replace('"ranklet"', '"./node_modules/ranklet/dist/index.js"'));
+    writeFileSync(
+      inProject("plain.js"),
+      code.replace('import "ranklet/default-model";\n', "").replace('"ranklet"', '"./node_modules/ranklet/dist/index.js"'),
+    );
     writeFileSync(inProject("plain.html"), readFileSync(inProject("index.html"), "utf8").replace("app.js", "plain.js"));
     await assertServedWorks(inProject("."), "plain.html");
   });
@@ -152,7 +166,10 @@ describe("the packed package in a page", () => {
 function assertOneCopy(files) {
   const large = files.filter(({ bytes }) => bytes > 1_000_000).map(({ path }) => path.split(".").at(-1));
   assert.deepEqual(large.sort(), ["safetensors", "wasm", "wasm"]);
-  for (const [ending, count] of [[".wasm", 2], [".safetensors", 1]]) {
+  for (const [ending, count] of [
+    [".wasm", 2],
+    [".safetensors", 1],
+  ]) {
     assert.equal(files.filter(({ path }) => path.endsWith(ending)).length, count, ending);
   }
   assert.equal(files.filter(({ path }) => /ranklet_relaxed_bg[^/]*\.wasm$/.test(path)).length, 1);

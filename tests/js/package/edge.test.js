@@ -31,7 +31,9 @@ describe("the packed package in edge functions", () => {
   /** Bundles an edge function as Vercel and Fastly do. It loads a model with the arguments' code. */
   function bundle(condition, code) {
     const source = join(project.folder, "function.js");
-    writeFileSync(source, `
+    writeFileSync(
+      source,
+      `
 import { Reranker } from "ranklet";
 const assets = ${JSON.stringify(server.url)};
 async function run() {
@@ -41,8 +43,13 @@ async function run() {
 const answer = () => run().catch(({ name, code, message }) => ({ name, code, message }));
 globalThis.answer = answer;
 globalThis.addEventListener?.("fetch", (event) => event.respondWith(answer().then((result) => Response.json(result))));
-`);
-    const { status, stdout, stderr } = spawnSync(esbuild, [source, "--bundle", "--format=iife", `--conditions=${condition}`, "--log-level=error"], { encoding: "utf8", timeout: 60_000 });
+`,
+    );
+    const { status, stdout, stderr } = spawnSync(
+      esbuild,
+      [source, "--bundle", "--format=iife", `--conditions=${condition}`, "--log-level=error"],
+      { encoding: "utf8", timeout: 60_000 },
+    );
     assert.equal(status, 0, stderr);
     return stdout;
   }

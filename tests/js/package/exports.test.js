@@ -15,7 +15,8 @@ test("all entry points export the same names", async () => {
   const names = async (entry) => Object.keys(await import(new URL(entry, dist))).sort();
   assert.deepEqual(await names("index.js"), await names("index.node.js"));
   // Node cannot import the entry point for Workers, which imports WebAssembly; it differs from Node's in the platform only.
-  const code = (entry) => /^export .*$/ms.exec(readFileSync(inRepository(`pkg/src/${entry}`), "utf8").replaceAll(/node|workerd/gi, "platform"))[0];
+  const code = (entry) =>
+    /^export .*$/ms.exec(readFileSync(inRepository(`pkg/src/${entry}`), "utf8").replaceAll(/node|workerd/gi, "platform"))[0];
   assert.match(code("index.workerd.ts"), /rerankerOn\(platform\)/);
   assert.equal(code("index.workerd.ts"), code("index.node.ts"));
 });
@@ -34,10 +35,12 @@ function filesOf(entry) {
 
 /** Returns the paths in dist of an entry and of all modules that it imports. A bundle names each of its modules in a comment. */
 function modulesOf(entry) {
-  return filesOf(entry).flatMap((file) => {
-    const modules = [...readFileSync(new URL(file, dist), "utf8").matchAll(/^\/\/ (\S+\.js)$/gm)].map(([, path]) => path);
-    return file.startsWith("chunk-") ? modules : [file, ...modules];
-  }).sort();
+  return filesOf(entry)
+    .flatMap((file) => {
+      const modules = [...readFileSync(new URL(file, dist), "utf8").matchAll(/^\/\/ (\S+\.js)$/gm)].map(([, path]) => path);
+      return file.startsWith("chunk-") ? modules : [file, ...modules];
+    })
+    .sort();
 }
 
 test("an entry point is a few files, because each file takes time to load", () => {
@@ -55,8 +58,14 @@ test("ranklet/server brings no engine and no model", () => {
 
 test("the entry points of Node, Workers and edge functions bring no file for browsers", () => {
   const forBrowsers = modulesOf("index.js").filter((path) => !modulesOf("index.node.js").includes(path));
-  for (const path of ["assets.js", "platform/browser.js", "shared/tabs/tab-link.js", "shared/tabs/hosted-workers.js"]) assert.ok(forBrowsers.includes(path), path);
-  for (const entry of ["index.node.js", "index.workerd.js", "index.edge.js"]) assert.deepEqual(modulesOf(entry).filter((path) => forBrowsers.includes(path)), [], entry);
+  for (const path of ["assets.js", "platform/browser.js", "shared/tabs/tab-link.js", "shared/tabs/hosted-workers.js"])
+    assert.ok(forBrowsers.includes(path), path);
+  for (const entry of ["index.node.js", "index.workerd.js", "index.edge.js"])
+    assert.deepEqual(
+      modulesOf(entry).filter((path) => forBrowsers.includes(path)),
+      [],
+      entry,
+    );
 });
 
 test("the adapters use the public API, and two modules that know only its errors", () => {
@@ -64,7 +73,11 @@ test("the adapters use the public API, and two modules that know only its errors
   for (const name of readdirSync(new URL("adapters/", dist)).filter((file) => file.endsWith(".js"))) {
     const code = readFileSync(new URL(`adapters/${name}`, dist), "utf8");
     const imports = [...code.matchAll(/from "([^"]+)"/g)].map(([, path]) => path);
-    assert.deepEqual(imports.filter((path) => !["ranklet", "./lazy-reranker.js", "genkit/plugin", ...shared].includes(path)), [], name);
+    assert.deepEqual(
+      imports.filter((path) => !["ranklet", "./lazy-reranker.js", "genkit/plugin", ...shared].includes(path)),
+      [],
+      name,
+    );
   }
   const known = shared.flatMap((path) => modulesOf(path.slice("../".length)));
   assert.deepEqual([...new Set(known)].sort(), ["errors.js", "util/check.js", "util/load-once.js", "util/option-names.js"]);

@@ -11,7 +11,12 @@ import { dist, inRepository } from "../support/paths.js";
 /** A module that exports one function, which returns 7, under this name. */
 function moduleWith(name) {
   const exported = [1, name.length, ...Buffer.from(name), 0, 0];
-  const sections = [[1, [1, 0x60, 0, 1, 0x7f]], [3, [1, 0]], [7, exported], [10, [1, 4, 0, 0x41, 7, 0x0b]]];
+  const sections = [
+    [1, [1, 0x60, 0, 1, 0x7f]],
+    [3, [1, 0]],
+    [7, exported],
+    [10, [1, 4, 0, 0x41, 7, 0x0b]],
+  ];
   return Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flatMap(([id, body]) => [id, body.length, ...body])]);
 }
 
@@ -55,7 +60,14 @@ test("names that only the glue uses are shortened in the glue and in the module"
   try {
     const imported = "__wbg_getMappedRange_1b4ff1f3d5b2a0c4";
     const exported = "__wbindgen_add_to_stack_pointer";
-    const glue = [`    const import0 = {`, `        ${imported}: function() {`, "            return 5;", "        },", "    };", `    wasm.${exported}();`];
+    const glue = [
+      `    const import0 = {`,
+      `        ${imported}: function() {`,
+      "            return 5;",
+      "        },",
+      "    };",
+      `    wasm.${exported}();`,
+    ];
     writeFileSync(join(folder, "ranklet.js"), glue.join("\n"));
     writeFileSync(join(folder, "ranklet_bg.wasm"), moduleThatImports(imported, exported));
     execFileSync(process.execPath, [inRepository("pkg/glue.mjs"), folder], { timeout: 60_000 });
@@ -79,7 +91,13 @@ test("a GPU device is requested with subgroups if its adapter has them", () => {
   const [, body] = /function\(arg0, arg1\) \{([^}]*\.requestDevice\([^}]*)\}/.exec(glue) ?? [];
   assert.ok(body, "the glue requests a device");
   const request = new Function("getObject", "addHeapObject", "arg0", "arg1", body);
-  const requested = (features) => request((of) => of, (of) => of, { features: new Set(features), requestDevice: ({ requiredFeatures }) => requiredFeatures }, { requiredFeatures: ["shader-f16"] });
+  const requested = (features) =>
+    request(
+      (of) => of,
+      (of) => of,
+      { features: new Set(features), requestDevice: ({ requiredFeatures }) => requiredFeatures },
+      { requiredFeatures: ["shader-f16"] },
+    );
   assert.deepEqual(requested(["subgroups"]), ["shader-f16", "subgroups"]);
   assert.deepEqual(requested([]), ["shader-f16"]);
 });

@@ -9,7 +9,6 @@ import { installPacked } from "../support/package/packed.js";
 import { runTool, testTools } from "../support/package/tools.js";
 import { inRepository } from "../support/paths.js";
 
-
 // Maximum sizes in bytes: the default model takes 24.0 MB, the small one 8.4 MB, the two files of the engine 6.3 MB, the code
 // 0.8 MB.
 const unpackedBudget = 40_000_000;
@@ -48,7 +47,10 @@ describe("the packed package", () => {
       "dist/assets/worker.mjs",
       "package.json",
     ]);
-    assert.deepEqual(files.filter(({ path }) => path.includes("test")), []);
+    assert.deepEqual(
+      files.filter(({ path }) => path.includes("test")),
+      [],
+    );
   });
 
   test("no file of the packed package names folders of the build machine or of cargo's registry", () => {
@@ -75,7 +77,12 @@ describe("the packed package", () => {
 
   // CommonJS can load the package with import() only, as intended; the profile ignores that.
   test("attw finds that types and code agree for every way to import the package", () => {
-    const { status, output } = runTool(project.folder, "attw", ["--profile", "esm-only", "--format", "ascii", "--no-color", project.tarball], { tools: testTools });
+    const { status, output } = runTool(
+      project.folder,
+      "attw",
+      ["--profile", "esm-only", "--format", "ascii", "--no-color", project.tarball],
+      { tools: testTools },
+    );
     assert.equal(status, 0, output);
     for (const entry of ["ranklet", "ranklet/default-model", "ranklet/small-model"]) assert.ok(output.includes(`"${entry}"`), output);
   });

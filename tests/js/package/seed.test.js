@@ -41,7 +41,9 @@ describe("the seed example", () => {
   for (const source of ["", "model"]) {
     test(`the seed example runs in Node from the packed package with load(${source})`, () => {
       const script = join(project.folder, "seed.js");
-      writeFileSync(script, `
+      writeFileSync(
+        script,
+        `
 import { Reranker } from "ranklet";
 import model from "ranklet/default-model";
 const query = ${JSON.stringify(query)};
@@ -51,7 +53,8 @@ const run = async () => {${example}
 };
 console.log(JSON.stringify(await run()));
 reranker.dispose();
-`);
+`,
+      );
       const { status, stdout, stderr } = runNode(script, project.folder);
       assert.equal(stderr, "");
       assert.equal(status, 0);
@@ -60,7 +63,9 @@ reranker.dispose();
   }
 
   test("the seed example runs in workerd from the packed package", async () => {
-    const worker = await startWorker(project.folder, ({ ranklet, model }) => `
+    const worker = await startWorker(
+      project.folder,
+      ({ ranklet, model }) => `
 import { Reranker } from "${ranklet}";
 import model from "${model}";
 const query = ${JSON.stringify(query)};
@@ -70,7 +75,8 @@ async function run() {
   const reranker = await (loading ??= Reranker.load(model));${example}
 }
 export default { fetch: async () => Response.json(await run()) };
-`);
+`,
+    );
     try {
       const ask = async () => {
         const response = await fetch(worker.url);
@@ -100,13 +106,16 @@ export default { fetch: async () => Response.json(await run()) };
       await page.context().setOffline(true);
       await page.fill("#query", query);
       await page.getByText(`Ranked ${documents.length} passages`).first().waitFor();
-      const items = await page.locator("#ranklet-list li").evaluateAll((found) =>
-        found.map((item) => ["text", "score"].map((name) => item.querySelector(`.${name}`).textContent)),
-      );
+      const items = await page
+        .locator("#ranklet-list li")
+        .evaluateAll((found) => found.map((item) => ["text", "score"].map((name) => item.querySelector(`.${name}`).textContent)));
       checkRanking(items.map(([text, score]) => ({ index: documents.indexOf(text), score: Number(score) })));
       assert.equal(await page.textContent("#requests-after-load"), "0");
       assert.equal(requests.length, before, requests.slice(before).join());
-      assert.ok(requests.every((url) => url.startsWith(demo.url)), requests.join());
+      assert.ok(
+        requests.every((url) => url.startsWith(demo.url)),
+        requests.join(),
+      );
       assert.deepEqual(problems, []);
     } finally {
       await browser.close();

@@ -16,7 +16,6 @@ import { runTestTool } from "../support/package/tools.js";
 import { serveFolder } from "../support/servers/folder.js";
 import { freePort } from "../support/servers/free-port.js";
 
-
 // The maximum effect of 8-bit activations on these logits.
 const tolerance = 0.05;
 const { query, documents, logits } = smallSeed();
@@ -47,7 +46,9 @@ describe("the small model of the packed package", () => {
   });
 
   test("it loads by its name in Node, without a request, and its files are the same model", () => {
-    writeFileSync(inProject("small.js"), `
+    writeFileSync(
+      inProject("small.js"),
+      `
 import { Reranker } from "ranklet";
 ${score}
 globalThis.fetch = () => { throw new Error("a request"); };
@@ -62,7 +63,8 @@ for (const model of ["ranklet/small", files]) {
 const problem = await Reranker.load("ranklet/small", { revision: "main" }).catch(({ code, message }) => code + " " + message);
 console.log(JSON.stringify({ found, problem }));
 byName.dispose();
-`);
+`,
+    );
     const { status, stdout, stderr } = runNode(inProject("small.js"), project.folder);
     assert.equal(stderr, "");
     assert.equal(status, 0);
@@ -99,7 +101,10 @@ byName.dispose();
   test("a bundle without the import says how to get the model", async () => {
     writePage("small-page", program);
     runTestTool(project.folder, "vite", "build", "--config", "small.config.js");
-    assert.deepEqual(filesOf(inProject("small-by-vite")).filter(({ path }) => path.endsWith(".safetensors")), []);
+    assert.deepEqual(
+      filesOf(inProject("small-by-vite")).filter(({ path }) => path.endsWith(".safetensors")),
+      [],
+    );
     await withPage(inProject("small-by-vite"), "small-page.html", async ({ page }) => {
       await page.waitForFunction(() => document.title !== "A page");
       assert.match(await page.title(), /^load: .*does not have the small model; add the line `import "ranklet\/small-model"`/);
@@ -111,14 +116,22 @@ byName.dispose();
     await withPage(project.folder, "plain.html", async ({ page, requests }) => {
       await page.waitForFunction(() => document.title !== "A page");
       assertClose(JSON.parse(await page.title()), logits, tolerance, "logits");
-      assert.deepEqual(requests.filter((url) => url.includes("/default/")), []);
+      assert.deepEqual(
+        requests.filter((url) => url.includes("/default/")),
+        [],
+      );
     });
   });
 
-  for (const [name, entry, model, expected] of [["small", "small", '"ranklet/small"', logits], ["default", "model", "", seed().logits]]) {
+  for (const [name, entry, model, expected] of [
+    ["small", "small", '"ranklet/small"', logits],
+    ["default", "model", "", seed().logits],
+  ]) {
     test(`in workerd, a Worker with the ${name} model in its code stays within the memory limit of Workers`, async (t) => {
       const inspectorPort = await freePort();
-      const worker = await startWorker(project.folder, (entries) => `
+      const worker = await startWorker(
+        project.folder,
+        (entries) => `
 import { Reranker } from "${entries.ranklet}";
 import "${entries[entry]}";
 let reranker, memory;
@@ -136,7 +149,9 @@ async function answer() {
   return { logits: await scored(reranker), bytes: memory.buffer.byteLength };
 }
 export default { fetch: async () => Response.json(await answer()) };
-`, { inspectorPort });
+`,
+        { inspectorPort },
+      );
       let isolate;
       try {
         isolate = await inspectIsolate(inspectorPort);
@@ -147,7 +162,9 @@ export default { fetch: async () => Response.json(await answer()) };
           assertClose(answer.logits, expected, tolerance, "logits");
           assert.ok(answer.bytes > 5e6, `${answer.bytes} bytes of WebAssembly`);
           const bytes = answer.bytes + (await isolate.memory());
-          t.diagnostic(`at most ${(bytes / 1e6).toFixed(1)} MB after request ${request}, ${(answer.bytes / 1e6).toFixed(1)} MB of them the engine's`);
+          t.diagnostic(
+            `at most ${(bytes / 1e6).toFixed(1)} MB after request ${request}, ${(answer.bytes / 1e6).toFixed(1)} MB of them the engine's`,
+          );
           assert.ok(bytes < maxIsolateBytes, `${bytes} bytes`);
         }
         assert.equal(worker.errors(), "");
@@ -159,13 +176,19 @@ export default { fetch: async () => Response.json(await answer()) };
   }
 
   test("in workerd, load without the import says how to get the model", async () => {
-    const worker = await startWorker(project.folder, ({ ranklet }) => `
+    const worker = await startWorker(
+      project.folder,
+      ({ ranklet }) => `
 import { Reranker } from "${ranklet}";
 export default { fetch: async () => new Response(await Reranker.load("ranklet/small").catch(({ code, message }) => code + " " + message)) };
-`);
+`,
+    );
     try {
       const text = await (await fetch(worker.url, { signal: AbortSignal.timeout(30_000) })).text();
-      assert.match(text, /^unsupported load: a Worker has no files to read the small model from; .*import "ranklet\/small-model".*Reranker\.load\("ranklet\/small"\)/);
+      assert.match(
+        text,
+        /^unsupported load: a Worker has no files to read the small model from; .*import "ranklet\/small-model".*Reranker\.load\("ranklet\/small"\)/,
+      );
     } finally {
       await worker.stop();
     }
@@ -174,7 +197,10 @@ export default { fetch: async () => new Response(await Reranker.load("ranklet/sm
   function writePage(name, code) {
     writeFileSync(inProject(`${name}.js`), code);
     writeFileSync(inProject(`${name}.html`), `<!doctype html><title>A page</title><script type="module" src="./${name}.js"></script>`);
-    writeFileSync(inProject("small.config.js"), `export default { build: { outDir: "small-by-vite", rollupOptions: { input: "${name}.html" } } };`);
+    writeFileSync(
+      inProject("small.config.js"),
+      `export default { build: { outDir: "small-by-vite", rollupOptions: { input: "${name}.html" } } };`,
+    );
   }
 
   async function withPage(folder, path, check) {

@@ -25,9 +25,23 @@ describe("the packed package's types", () => {
   };
   for (const [name, options] of Object.entries(consumers)) {
     test(`the packed package's types compile in strict mode for ${name}`, () => {
-      const strict = { target: "ES2022", strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false, noEmit: true };
-      writeFileSync(join(project.folder, "tsconfig.json"), JSON.stringify({ compilerOptions: { ...strict, ...options }, files: ["consumer.ts"] }));
-      const { status, stdout } = spawnSync(join(modules, ".bin/tsc"), ["-p", "."], { cwd: project.folder, encoding: "utf8", timeout: 300_000 });
+      const strict = {
+        target: "ES2022",
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+        skipLibCheck: false,
+        noEmit: true,
+      };
+      writeFileSync(
+        join(project.folder, "tsconfig.json"),
+        JSON.stringify({ compilerOptions: { ...strict, ...options }, files: ["consumer.ts"] }),
+      );
+      const { status, stdout } = spawnSync(join(modules, ".bin/tsc"), ["-p", "."], {
+        cwd: project.folder,
+        encoding: "utf8",
+        timeout: 300_000,
+      });
       assert.equal(stdout, "");
       assert.equal(status, 0);
     });

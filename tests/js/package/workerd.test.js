@@ -24,13 +24,17 @@ describe("the packed package in workerd, with the model outside the Worker", () 
   after(() => project.remove());
 
   function start(body, head, options) {
-    return startWorker(project.folder, ({ ranklet }) => `
+    return startWorker(
+      project.folder,
+      ({ ranklet }) => `
 import { Reranker } from "${ranklet}";
 const rank = async (reranker) => (await reranker.rank(${JSON.stringify(question)}, ${JSON.stringify(documents)}))[0].corpus_id;
 const failure = ({ name, code, message }) => ({ name, code, message });
 ${head}
 export default { async fetch(request, env) { return Response.json(await (async () => {${body}})()); } };
-`, options);
+`,
+      options,
+    );
   }
 
   /** Runs a Worker whose requests evaluate `body`, an async function's body with `env` and `request`, and returns its answer as JSON. */
@@ -90,7 +94,9 @@ export default { async fetch(request, env) { return Response.json(await (async (
   });
 
   test("load at module scope says where to write it", async () => {
-    const { name, code, message } = await answer("return refused;", { head: 'const refused = await Reranker.load("https://models.example/a/").catch(failure);' });
+    const { name, code, message } = await answer("return refused;", {
+      head: 'const refused = await Reranker.load("https://models.example/a/").catch(failure);',
+    });
     assert.deepEqual([name, code], ["RankletError", "unsupported"]);
     assert.match(message, /only while it handles a request .*Reranker\.load\(…\)/);
   });
@@ -105,7 +111,10 @@ export default { async fetch(request, env) { return Response.json(await (async (
   });
 
   test("bytes as wasm are refused, because workerd does not compile them", async () => {
-    const { code, message } = await answer('return Reranker.load("/default/", { fetch: env.ASSETS, wasm: new Uint8Array(8) }).catch(failure);', { assets });
+    const { code, message } = await answer(
+      'return Reranker.load("/default/", { fetch: env.ASSETS, wasm: new Uint8Array(8) }).catch(failure);',
+      { assets },
+    );
     assert.equal(code, "unsupported");
     assert.match(message, /give the option wasm a compiled WebAssembly\.Module/);
   });
@@ -134,7 +143,9 @@ export default { async fetch(request, env) { return Response.json(await (async (
         assert.ok(engine > 20e6, `${engine} bytes of WebAssembly`);
         // V8 counts WebAssembly's memory sometimes, so this is an upper bound.
         const bytes = engine + (await isolate.memory());
-        t.diagnostic(`at most ${(bytes / 1e6).toFixed(1)} MB after request ${request}, ${(engine / 1e6).toFixed(1)} MB of them the engine's`);
+        t.diagnostic(
+          `at most ${(bytes / 1e6).toFixed(1)} MB after request ${request}, ${(engine / 1e6).toFixed(1)} MB of them the engine's`,
+        );
         assert.ok(bytes < maxIsolateBytes, `${bytes} bytes`);
       }
     } finally {

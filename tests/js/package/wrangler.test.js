@@ -14,7 +14,10 @@ import { inRepository } from "../support/paths.js";
 const maxUpload = 1_300_000;
 /** Max size in bytes of a compressed Worker with the small model, which is the limit of hosts. */
 const maxUploadWithModel = 10_000_000;
-const body = JSON.stringify({ query: "What is the capital of France?", documents: ["Berlin is the capital of Germany.", "Paris is the capital of France and its largest city."] });
+const body = JSON.stringify({
+  query: "What is the capital of France?",
+  documents: ["Berlin is the capital of Germany.", "Paris is the capital of France and its largest city."],
+});
 
 /** Creates a project of an example in which the packed package is installed. */
 function installExample(name) {
@@ -26,7 +29,9 @@ function installExample(name) {
 /** Runs `wrangler deploy --dry-run`, and returns what it prints. */
 function dryRun(project) {
   installTools(project.folder, "wrangler@4.86.0");
-  const { status, output } = runTool(project.folder, "wrangler", ["deploy", "--dry-run", "--outdir", "out"], { env: { WRANGLER_SEND_METRICS: "false", CI: "1" } });
+  const { status, output } = runTool(project.folder, "wrangler", ["deploy", "--dry-run", "--outdir", "out"], {
+    env: { WRANGLER_SEND_METRICS: "false", CI: "1" },
+  });
   assert.equal(status, 0, output);
   return output;
 }
@@ -69,11 +74,16 @@ describe("examples/worker", () => {
     installTools(project.folder, "vite@8.3.8", "@cloudflare/vite-plugin@1.64.0");
     const config = JSON.parse(readFileSync(inProject("wrangler.json"), "utf8"));
     writeFileSync(inProject("wrangler.json"), JSON.stringify({ ...config, assets: { binding: "ASSETS" } }));
-    writeFileSync(inProject("vite.config.js"), 'import { cloudflare } from "@cloudflare/vite-plugin";\nexport default { plugins: [cloudflare()] };\n');
+    writeFileSync(
+      inProject("vite.config.js"),
+      'import { cloudflare } from "@cloudflare/vite-plugin";\nexport default { plugins: [cloudflare()] };\n',
+    );
     cpSync(inProject("node_modules/ranklet/dist/assets/default"), inProject("public/default"), { recursive: true });
     const { status, output } = runTool(project.folder, "vite", ["build"]);
     assert.equal(status, 0, output);
-    const large = filesOf(inProject("dist")).filter(({ bytes }) => bytes > 1_000_000).map(({ path }) => path.replace(/-[^/]*\.wasm$/, ".wasm"));
+    const large = filesOf(inProject("dist"))
+      .filter(({ bytes }) => bytes > 1_000_000)
+      .map(({ path }) => path.replace(/-[^/]*\.wasm$/, ".wasm"));
     assert.deepEqual(large.sort(), ["client/default/model.safetensors", "ranklet_example_worker/assets/ranklet_relaxed_bg.wasm"]);
   });
 });
@@ -99,7 +109,10 @@ describe("examples/worker-small", () => {
     const output = dryRun(project);
     const [, kib] = /gzip: ([\d.]+) KiB/.exec(output) ?? assert.fail(output);
     t.diagnostic(`${((kib * 1024) / 1e6).toFixed(2)} MB compressed`);
-    assert.ok(readdirSync(join(project.folder, "out")).some((name) => name.endsWith(".safetensors")), output);
+    assert.ok(
+      readdirSync(join(project.folder, "out")).some((name) => name.endsWith(".safetensors")),
+      output,
+    );
     assert.ok(kib * 1024 < maxUploadWithModel, output);
   });
 });

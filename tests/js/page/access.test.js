@@ -50,10 +50,13 @@ describe("accessibility of the demo page", () => {
     for (let at = 0; at < 60; at++) {
       await page.keyboard.press("Tab");
       reached.add(await focused(page));
-      const outline = await page.evaluate(() => document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle !== "none");
+      const outline = await page.evaluate(
+        () => document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle !== "none",
+      );
       assert.ok(outline, `${await focused(page)} shows the focus`);
     }
-    for (const id of ["choose-documents", "choose-model", "query", "show-all", "copy"]) assert.ok(reached.has(id), `${id} is reached: ${[...reached]}`);
+    for (const id of ["choose-documents", "choose-model", "query", "show-all", "copy"])
+      assert.ok(reached.has(id), `${id} is reached: ${[...reached]}`);
     assert.deepEqual(problems, []);
     await close();
   });

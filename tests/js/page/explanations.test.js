@@ -57,9 +57,16 @@ describe("explanations on the demo page", () => {
       assert.equal(await page.inputValue("#query"), "What is the capital of France?");
 
       assert.deepEqual(await page.evaluate(() => shifts), []);
-      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, "no horizontal scrolling");
+      assert.equal(
+        await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
+        0,
+        "no horizontal scrolling",
+      );
       assert.deepEqual(await page.evaluate(() => violations), []);
-      assert.deepEqual(problems.filter((problem) => !problem.includes("Service Worker")), []);
+      assert.deepEqual(
+        problems.filter((problem) => !problem.includes("Service Worker")),
+        [],
+      );
       await close();
     });
   }
@@ -70,7 +77,10 @@ describe("explanations on the demo page", () => {
     await whenReady(page);
     await rank(page, whiskers);
     // A closed result whose best sentence is not its first. The first result is open.
-    let place = 1, row, sentence, text;
+    let place = 1,
+      row,
+      sentence,
+      text;
     do {
       row = rows(page).nth(place++);
       await row.locator("mark").waitFor();
@@ -128,8 +138,14 @@ describe("explanations on the demo page", () => {
     assert.ok(await panel(page, 1).getByRole("list", { name: "Lowers the score" }).isVisible());
     await panel(page, 1).getByRole("button", { name: "Why ahead of number 2?" }).click();
     const dialog = page.getByRole("dialog", { name: "Why is number 1 ahead of number 2?" });
-    await dialog.getByRole("status").getByText(/^Number 1 is ahead by/).waitFor();
-    assert.match(await dialog.getByRole("region", { name: "Puts number 1 ahead" }).getByRole("listitem").first().textContent(), /^.+ in number [12] \+\d\.\d\d$/);
+    await dialog
+      .getByRole("status")
+      .getByText(/^Number 1 is ahead by/)
+      .waitFor();
+    assert.match(
+      await dialog.getByRole("region", { name: "Puts number 1 ahead" }).getByRole("listitem").first().textContent(),
+      /^.+ in number [12] \+\d\.\d\d$/,
+    );
     await dialog.getByRole("button", { name: "Close" }).click();
     assert.match(await page.textContent("#code"), /await reranker\.compare\(query, passages\[\d+\], passages\[\d+\]\);/);
     await close();
@@ -145,7 +161,9 @@ function watchStates(page) {
       if (column.dataset.rankingState === "final") watcher.disconnect();
       else states.push(column.querySelector("[aria-expanded=true] + .score-panel .state").textContent);
     });
-    document.getElementById("query").addEventListener("input", () => watcher.observe(column, { attributes: true, childList: true, subtree: true }), { once: true });
+    document
+      .getElementById("query")
+      .addEventListener("input", () => watcher.observe(column, { attributes: true, childList: true, subtree: true }), { once: true });
   });
 }
 
@@ -155,7 +173,9 @@ function rows(page) {
 
 /** Returns the explanation of the result at a place, from 1. */
 function panel(page, place) {
-  return rows(page).nth(place - 1).getByRole("group", { name: "Explanation of the score" });
+  return rows(page)
+    .nth(place - 1)
+    .getByRole("group", { name: "Explanation of the score" });
 }
 
 /** Returns the heights of the list and its rows. */

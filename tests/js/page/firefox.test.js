@@ -17,7 +17,9 @@ describe("the demo page in Firefox", () => {
     await page.goto(suite.demo.url);
     await page.evaluate(() => {
       globalThis.violations = [];
-      addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => violations.push(`${violatedDirective} ${blockedURI}`));
+      addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+        violations.push(`${violatedDirective} ${blockedURI}`),
+      );
     });
     await page.waitForFunction(() => document.getElementById("status-text").textContent.startsWith("Ready: "), { timeout: 60_000 });
     await page.type("#query", "How do crooks get people's passwords by email?");

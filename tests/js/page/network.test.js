@@ -59,11 +59,17 @@ describe("the demo page on the network", () => {
     await page.waitForTimeout(500);
     assert.deepEqual(requests.slice(requestsBefore), []);
     // Browsers check for a new version of a service worker some time after a visit.
-    assert.deepEqual(proxy.requests.slice(servedBefore).filter((path) => path !== "/sw.js"), []);
+    assert.deepEqual(
+      proxy.requests.slice(servedBefore).filter((path) => path !== "/sw.js"),
+      [],
+    );
     assert.equal(await page.textContent("#requests-after-load"), "0", (await page.locator("#requests .late").allTextContents()).join("\n"));
     assert.equal(await page.textContent("#requests-to-other-hosts"), "0");
     assert.match(await page.textContent("#requests-during-load"), /^\d+ requests, 3\d\.\d MB$/);
-    assert.ok(requests.every((url) => url.startsWith(proxy.url)), requests.join("\n"));
+    assert.ok(
+      requests.every((url) => url.startsWith(proxy.url)),
+      requests.join("\n"),
+    );
     await close();
   });
 
@@ -91,7 +97,9 @@ describe("the demo page on the network", () => {
     const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await page.locator('[data-state="failed"]').waitFor();
-    const names = await page.evaluate(async () => (await (await caches.open("ranklet-page")).keys()).map(({ url }) => new URL(url).pathname));
+    const names = await page.evaluate(async () =>
+      (await (await caches.open("ranklet-page")).keys()).map(({ url }) => new URL(url).pathname),
+    );
     assert.ok(names.includes("/main.js"), "the other files are cached");
     assert.ok(!names.includes(weights));
     await close();
@@ -110,7 +118,10 @@ describe("the demo page on the network", () => {
     await screenshot(page, "failed");
     proxy.faults.clear();
     await page.getByRole("button", { name: "Try again" }).click();
-    await page.getByText(/^Ranked \d+ passages/).first().waitFor();
+    await page
+      .getByText(/^Ranked \d+ passages/)
+      .first()
+      .waitFor();
     assert.equal(await page.isVisible("#load-card"), false);
     await close();
   });
@@ -119,7 +130,10 @@ describe("the demo page on the network", () => {
     proxy.faults.set(smallWeights, { bytesPerSecond: 3e6 });
     const { page, problems, open, close } = await openPage(suite.browser, proxy.url);
     await open();
-    await page.locator(".file", { hasText: "model.safetensors" }).getByText(/[1-9]\.\d MB of 8\.\d MB/).waitFor();
+    await page
+      .locator(".file", { hasText: "model.safetensors" })
+      .getByText(/[1-9]\.\d MB of 8\.\d MB/)
+      .waitFor();
     assert.equal(await page.locator(".file").count(), 5);
     const [value, max] = await page.locator("#load-overall").evaluate(({ value, max }) => [value, max]);
     assert.ok(value > 0 && value < max && max > 8e6, `${value} of ${max}`);
@@ -131,7 +145,10 @@ describe("the demo page on the network", () => {
     assert.ok((await texts(page, "keyword-list")).length > 0);
     proxy.faults.clear();
     await page.getByRole("button", { name: "Load the model" }).click();
-    await page.getByText(/^Ranked \d+ passages/).first().waitFor();
+    await page
+      .getByText(/^Ranked \d+ passages/)
+      .first()
+      .waitFor();
     assert.deepEqual(problems, []);
     await close();
   });
@@ -148,8 +165,15 @@ describe("the demo page on the network", () => {
       assert.match(await page.textContent("#code"), new RegExp(`Reranker\\.load\\("${id}", \\{ baseUrl: "\\./hub/" \\}\\)`));
       // Other requests after loading, such as the program of a worker that starts late, are not counted here.
       const late = await page.locator("#requests li.late .path").allTextContents();
-      assert.deepEqual(late.filter((path) => path.includes("/hub/")), [], "a model's files are no requests of a ranking");
-      assert.deepEqual(problems.filter((problem) => !problem.includes("404")), []);
+      assert.deepEqual(
+        late.filter((path) => path.includes("/hub/")),
+        [],
+        "a model's files are no requests of a ranking",
+      );
+      assert.deepEqual(
+        problems.filter((problem) => !problem.includes("404")),
+        [],
+      );
       await close();
     });
   }

@@ -29,7 +29,12 @@ describe("the demo page with a repository of transformers.js", () => {
     const downloaded = [];
     page.on("response", async (response) => {
       const { pathname } = new URL(response.url());
-      if (pathname.startsWith(`/hub/${id}/`)) downloaded.push({ name: /resolve\/[^/]+\/(.*)/.exec(pathname)[1], status: response.status(), bytes: Number(response.headers()["content-length"]) });
+      if (pathname.startsWith(`/hub/${id}/`))
+        downloaded.push({
+          name: /resolve\/[^/]+\/(.*)/.exec(pathname)[1],
+          status: response.status(),
+          bytes: Number(response.headers()["content-length"]),
+        });
     });
     await open();
     await whenReady(page);
@@ -41,7 +46,10 @@ describe("the demo page with a repository of transformers.js", () => {
     const wanted = [...smallFiles, "onnx/model.onnx"];
     const requested = hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => /resolve\/[^/]+\/(.*)/.exec(path)[1]);
     assert.deepEqual(requested.sort(), wanted.toSorted(), "the Hub was asked for nothing else");
-    assert.deepEqual(hub.listings.map(({ path }) => path.split("?", 1)[0]), [`/api/models/${id}/revision/main`]);
+    assert.deepEqual(
+      hub.listings.map(({ path }) => path.split("?", 1)[0]),
+      [`/api/models/${id}/revision/main`],
+    );
     assert.deepEqual(downloaded.map(({ name }) => name).sort(), wanted.toSorted());
     for (const { name, status, bytes } of downloaded) assert.deepEqual([status, bytes], [200, repository.get(name).length], name);
     assert.deepEqual(problems, []);

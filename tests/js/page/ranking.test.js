@@ -21,7 +21,10 @@ describe("the demo page", () => {
       await screenshot(page, `${name}-ranked`);
       await screenshot(page, `${name}-ranked-whole`, { fullPage: true });
       assert.match((await texts(page, "ranklet-list"))[0], /^A cat's whiskers/);
-      assert.match(await page.textContent("#status-text"), /^Ranked \d+ passages in .+ The right passage went up 26 places, from 27 to 1\.$/);
+      assert.match(
+        await page.textContent("#status-text"),
+        /^Ranked \d+ passages in .+ The right passage went up 26 places, from 27 to 1\.$/,
+      );
       assert.equal(await page.locator("#ranklet-list .row").first().locator(".rank-change").getAttribute("data-direction"), "up");
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.equal(wide, 0, "no horizontal scrolling");
@@ -61,7 +64,8 @@ describe("the demo page", () => {
     await rank(page, "What is the hottest planet?");
     assert.equal(await page.locator("#latency rect").count(), 2);
     assert.match(await page.locator("#latency").getAttribute("aria-label"), /^2 rankings: median .+, fastest .+, slowest .+\.$/);
-    for (const fact of ["time", "tokens", "scored", "device", "engine", "dtype"]) assert.notEqual(await page.textContent(`#stat-${fact}`), "–");
+    for (const fact of ["time", "tokens", "scored", "device", "engine", "dtype"])
+      assert.notEqual(await page.textContent(`#stat-${fact}`), "–");
     await page.click("#copy");
     const code = await page.evaluate(() => navigator.clipboard.readText());
     assert.match(code, /^import \{ Reranker \} from "ranklet";/);

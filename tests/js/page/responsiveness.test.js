@@ -15,7 +15,9 @@ describe("responsiveness of the demo page", () => {
     await whenReady(page);
     let seen = await typeAndMeasure(suite.browser, page);
     if (seen.longestTask > limit) seen = await typeAndMeasure(suite.browser, page);
-    t.diagnostic(`longest task ${seen.longestTask.toFixed(0)} ms of processor time; ${seen.frames.length} frames, the longest ${Math.max(...seen.frames).toFixed(0)} ms`);
+    t.diagnostic(
+      `longest task ${seen.longestTask.toFixed(0)} ms of processor time; ${seen.frames.length} frames, the longest ${Math.max(...seen.frames).toFixed(0)} ms`,
+    );
     assert.ok(seen.tasks > 100, "enough tasks");
     assert.ok(seen.longestTask <= limit, `a task took ${seen.longestTask} ms`);
     assert.ok(seen.frames.length > 60, "frames kept coming");
@@ -40,7 +42,10 @@ async function typeAndMeasure(browser, page) {
   await page.locator("#query").pressSequentially(" down the sink?", { delay: 150 });
   await whenRanked(page);
   await page.locator("#ranklet-list .passage[aria-expanded=false]").first().click();
-  await page.locator("#ranklet-list .state:visible", { hasText: /scores in/ }).first().waitFor();
+  await page
+    .locator("#ranklet-list .state:visible", { hasText: /scores in/ })
+    .first()
+    .waitFor();
   const { traceEvents } = JSON.parse(String(await browser.stopTracing()));
   const frames = await page.evaluate(() => ((seen.busy = false), seen.frames));
   const times = taskTimes(traceEvents);
@@ -53,7 +58,9 @@ async function typeAndMeasure(browser, page) {
  */
 function taskTimes(events) {
   const mains = new Set(events.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain").map(thread));
-  return events.filter((event) => event.name === "ThreadControllerImpl::RunTask" && event.tdur && mains.has(thread(event))).map(({ tdur }) => tdur / 1000);
+  return events
+    .filter((event) => event.name === "ThreadControllerImpl::RunTask" && event.tdur && mains.has(thread(event)))
+    .map(({ tdur }) => tdur / 1000);
 }
 
 function thread({ pid, tid }) {

@@ -26,7 +26,10 @@ describe("the page's collection", () => {
     assert.equal(new Set(queries.map(({ query }) => query)).size, queries.length, "queries are unique");
     for (const query of queries) {
       assert.deepEqual(Object.keys(query), ["query", "answer"]);
-      assert.ok(passages.some(({ id }) => id === query.answer), `${query.answer} is a passage`);
+      assert.ok(
+        passages.some(({ id }) => id === query.answer),
+        `${query.answer} is a passage`,
+      );
     }
     const queriesBySubject = count(queries.map(({ answer }) => passages.find(({ id }) => id === answer)));
     assert.equal(queriesBySubject.size, 12);
@@ -46,7 +49,10 @@ describe("keyword search", () => {
   });
 
   // The smallest mean reciprocal rank of each model.
-  for (const [name, model, minRank] of [["the default model", undefined, 0.77], ["the small model", "ranklet/small", 0.73]]) {
+  for (const [name, model, minRank] of [
+    ["the default model", undefined, 0.77],
+    ["the small model", "ranklet/small", 0.73],
+  ]) {
     test(`${name} ranks the right passages of the page's collection higher than keyword search`, async (t) => {
       const { keywords, ranklet } = await meanRanks(model);
       t.diagnostic(`mean reciprocal rank over ${queries.length} queries: keywords ${keywords.toFixed(2)}, Ranklet ${ranklet.toFixed(2)}`);
@@ -70,7 +76,11 @@ async function meanRanks(model) {
       const byKeywords = reciprocalRank(hits, answer);
       if (byKeywords === 0) missed.push(query);
       keywords += byKeywords / queries.length;
-      ranklet += reciprocalRank(results.map(({ index }) => hits[index]), answer) / queries.length;
+      ranklet +=
+        reciprocalRank(
+          results.map(({ index }) => hits[index]),
+          answer,
+        ) / queries.length;
     }
     assert.deepEqual(missed, [], "keywords find every right passage");
     return { keywords, ranklet };

@@ -49,8 +49,19 @@ describe("the demo's server", () => {
     });
   }
 
-  const refused = ["/README.md", "/../Cargo.toml", "/%2e%2e/%2e%2e/Cargo.lock", "/assets/../../../package.json",
-    "/..%2f..%2fpkg%2fpackage.json", "/..%5c..%5cpkg/package.json", "/main.ts", "/serve.mjs", "/www/", "/%00.html", "/%"];
+  const refused = [
+    "/README.md",
+    "/../Cargo.toml",
+    "/%2e%2e/%2e%2e/Cargo.lock",
+    "/assets/../../../package.json",
+    "/..%2f..%2fpkg%2fpackage.json",
+    "/..%5c..%5cpkg/package.json",
+    "/main.ts",
+    "/serve.mjs",
+    "/www/",
+    "/%00.html",
+    "/%",
+  ];
   for (const path of refused) {
     test(`the demo server does not serve ${path}`, async () => assert.equal((await send(demo.url, path)).status, 404));
   }
@@ -94,7 +105,13 @@ describe("the demo server's forwarding of a hub", () => {
   const shards = weights.filter(({ shardSuffix }) => shardSuffix !== null).map(({ shardSuffix }) => `part_00001-of-00002${shardSuffix}`);
   const ofModules = [modules.config, ...modules.weights].map((name) => `1_Pooling/${name}`);
   const data = ["onnx/model.onnx_data", "onnx/model_fp16.onnx_data_2", "model.onnx.data"];
-  for (const name of [...files.flatMap(({ name, replacements = [] }) => [name, ...replacements]), ...weights.map((form) => form.name), ...shards, ...ofModules, ...data]) {
+  for (const name of [
+    ...files.flatMap(({ name, replacements = [] }) => [name, ...replacements]),
+    ...weights.map((form) => form.name),
+    ...shards,
+    ...ofModules,
+    ...data,
+  ]) {
     test(`the demo server forwards ${name}, which the package may request`, async () => {
       await send(demo.url, `/hub/${id}/resolve/main/${name}`);
       assert.equal(hub.requests.at(-1), `/${id}/resolve/main/${name}`);
@@ -110,13 +127,33 @@ describe("the demo server's forwarding of a hub", () => {
 
   test("the demo server forwards nothing but files of a model and lists of them", async () => {
     const before = hub.requests.length;
-    for (const path of ["x", "a/b/resolve/main/README.md", "a/b/resolve/main/../config.json", "../api/whoami", "a/b/raw/main/config.json",
-      "a/b/resolve/main%2f..%2fx/config.json", "a/../resolve/main/config.json", "a/b/resolve/main/config.json/more", "@x/b/resolve/main/config.json",
-      `a/b/resolve/main/${"a".repeat(97)}.safetensors`, `a/b/resolve/main/${"a".repeat(97)}/config.json`, "a/b/resolve/main/.a.safetensors",
-      "a/b/resolve/main/a..b.safetensors", "a/b/resolve/main/.git/config.json", "a/b/resolve/main/1_Pooling/tokenizer.json",
-      "a/b/resolve/main/1_Pooling/a.safetensors", "a/b/resolve/main/a.bin.txt", "a/b/resolve/main/onnx/model_O3.onnx",
-      "a/b/resolve/main/onnx/model.onnx_datas", "a/b/resolve/main/x/model.onnx", "api/models/a/b", "api/models/a/b/revision/main/more",
-      "api/models/a/../revision/main", "api/models/a/b/tree/main", "api/datasets/a/b/revision/main"]) {
+    for (const path of [
+      "x",
+      "a/b/resolve/main/README.md",
+      "a/b/resolve/main/../config.json",
+      "../api/whoami",
+      "a/b/raw/main/config.json",
+      "a/b/resolve/main%2f..%2fx/config.json",
+      "a/../resolve/main/config.json",
+      "a/b/resolve/main/config.json/more",
+      "@x/b/resolve/main/config.json",
+      `a/b/resolve/main/${"a".repeat(97)}.safetensors`,
+      `a/b/resolve/main/${"a".repeat(97)}/config.json`,
+      "a/b/resolve/main/.a.safetensors",
+      "a/b/resolve/main/a..b.safetensors",
+      "a/b/resolve/main/.git/config.json",
+      "a/b/resolve/main/1_Pooling/tokenizer.json",
+      "a/b/resolve/main/1_Pooling/a.safetensors",
+      "a/b/resolve/main/a.bin.txt",
+      "a/b/resolve/main/onnx/model_O3.onnx",
+      "a/b/resolve/main/onnx/model.onnx_datas",
+      "a/b/resolve/main/x/model.onnx",
+      "api/models/a/b",
+      "api/models/a/b/revision/main/more",
+      "api/models/a/../revision/main",
+      "api/models/a/b/tree/main",
+      "api/datasets/a/b/revision/main",
+    ]) {
       assert.equal((await send(demo.url, `/hub/${path}`)).status, 404, path);
     }
     assert.equal(hub.requests.length, before, "the hub got no request");

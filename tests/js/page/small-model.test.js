@@ -21,13 +21,16 @@ describe("the demo page's small model", () => {
   /** The model that scored the results, as their column says. */
   const scoredBy = (page) => page.textContent("#ranklet-about");
   /** The places of everything but the lists and the texts inside fixed boxes that change. */
-  const places = (page) => page.evaluate(() => {
-    const changing = "#model-name, #model-size, #requests *, #device-now, #device-engine, .figure *, dd";
-    return [...document.querySelectorAll("header *, main *, footer *")].filter((element) => !element.matches(changing)).map((element) => {
-      const { x, y, width, height } = element.getBoundingClientRect();
-      return [element.id || element.className || element.tagName, x, y, width, height].join();
+  const places = (page) =>
+    page.evaluate(() => {
+      const changing = "#model-name, #model-size, #requests *, #device-now, #device-engine, .figure *, dd";
+      return [...document.querySelectorAll("header *, main *, footer *")]
+        .filter((element) => !element.matches(changing))
+        .map((element) => {
+          const { x, y, width, height } = element.getBoundingClientRect();
+          return [element.id || element.className || element.tagName, x, y, width, height].join();
+        });
     });
-  });
   /** Waits until rows have moved to their places, and returns them. */
   const settled = async (page) => {
     for (let last = await places(page); ; ) {

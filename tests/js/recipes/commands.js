@@ -17,7 +17,8 @@ export async function run(line, cwd, timeout) {
   }, timeout);
   const status = await closed;
   clearTimeout(timer);
-  if (status !== 0 || isLate) throw new Error(`${line}: ${isLate ? `not done after ${timeout} ms` : `status ${status}`}\n${printed.stdout}${printed.stderr}`);
+  if (status !== 0 || isLate)
+    throw new Error(`${line}: ${isLate ? `not done after ${timeout} ms` : `status ${status}`}\n${printed.stdout}${printed.stderr}`);
   return printed.stdout;
 }
 

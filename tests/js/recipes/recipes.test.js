@@ -42,7 +42,9 @@ for (const [name, { former }] of Object.entries(recipes)) {
   const folder = inRepository(`examples/${name}`);
   describe(`examples/${name}`, () => {
     const { scripts, dependencies, devDependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    const sources = filesOf(folder).map(({ path }) => path).filter((path) => path.endsWith(".js") && !/^(node_modules|dist)\//.test(path));
+    const sources = filesOf(folder)
+      .map(({ path }) => path)
+      .filter((path) => path.endsWith(".js") && !/^(node_modules|dist)\//.test(path));
     const { commands, snippets } = readReadme(folder);
 
     test("pins its packages, Ranklet at the version of this repository", () => {
@@ -61,7 +63,10 @@ for (const [name, { former }] of Object.entries(recipes)) {
         if (file !== undefined) assert.ok(sources.includes(file), line);
       }
       for (const { file, lines } of snippets) {
-        const text = readFileSync(join(folder, file), "utf8").split("\n").map((line) => line.trim()).join("\n");
+        const text = readFileSync(join(folder, file), "utf8")
+          .split("\n")
+          .map((line) => line.trim())
+          .join("\n");
         assert.ok(text.includes(lines.join("\n")), `${file} has not: ${lines.join("\n")}`);
       }
     });
@@ -124,7 +129,9 @@ describe("a new project that follows the README of", { skip: skipUnlessLong }, (
 });
 
 test("every recipe of examples/ is in the table, and examples/README.md names all examples", () => {
-  const examples = readdirSync(inRepository("examples"), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const examples = readdirSync(inRepository("examples"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
   const withReadme = examples.filter((name) => readdirSync(inRepository(`examples/${name}`)).includes("README.md"));
   assert.deepEqual(withReadme.sort(), Object.keys(recipes).sort());
   const index = readFileSync(inRepository("examples/README.md"), "utf8");

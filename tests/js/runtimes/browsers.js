@@ -62,7 +62,13 @@ export async function extension() {
     context = await chromium.launchPersistentContext(join(folder, "profile"), {
       executablePath: chromiumExecutable(),
       headless: false,
-      args: [...quietFlags, "--headless=new", `--disable-extensions-except=${files}`, `--load-extension=${files}`, "--disable-features=DisableLoadExtensionCommandLineSwitch"],
+      args: [
+        ...quietFlags,
+        "--headless=new",
+        `--disable-extensions-except=${files}`,
+        `--load-extension=${files}`,
+        "--disable-features=DisableLoadExtensionCommandLineSwitch",
+      ],
     });
     const background = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker", { timeout: 30_000 }));
     const before = memoryOfDescendants();

@@ -39,7 +39,12 @@ export async function probe({ importPackage, load = [], memory }) {
   const { Reranker } = await importPackage();
   const reranker = await Reranker.load(...load);
   const best = await rank(reranker);
-  const report = { firstScoreMs: performance.now() - start, best, workers: reranker.info.backend.workers, warnings: reranker.info.warnings };
+  const report = {
+    firstScoreMs: performance.now() - start,
+    best,
+    workers: reranker.info.backend.workers,
+    warnings: reranker.info.warnings,
+  };
   report.memoryBytes = memory?.();
   report.canceled = await cancel(reranker);
   report.refused = await refuse(Reranker, reranker, load);

@@ -14,7 +14,11 @@ const major = Number(process.versions.node.split(".")[0]);
 
 const node = (version) => {
   const isThis = version.startsWith(`${major}.`);
-  return { exits: "ends by itself", long: !isThis, run: (project) => inProcess(project, isThis ? process.execPath : installed(project, `node@${version}`)) };
+  return {
+    exits: "ends by itself",
+    long: !isThis,
+    run: (project) => inProcess(project, isThis ? process.execPath : installed(project, `node@${version}`)),
+  };
 };
 
 /** Installs a runtime from the registry, in a folder of its own, and returns its program. */
@@ -36,8 +40,19 @@ export const runtimes = {
   "Node 24": { ...node("24.21.0"), memory: 220, firstScore: 0.4 },
   "Node 25": { ...node("25.9.0"), memory: 230, firstScore: 0.4 },
   "Node 26": { ...node("26.10.0"), memory: 230, firstScore: 0.4 },
-  "Deno 2.9": { run: (project) => inProcess(project, inRepository("tests/js/node_modules/.bin/deno"), "run", "--allow-all"), exits: "ends by itself", memory: 220, firstScore: 0.4 },
-  "Bun 1.4": { run: (project) => inProcess(project, installed(project, "bun@1.4.5")), exits: "ends by itself", long: true, memory: 280, firstScore: 0.4 },
+  "Deno 2.9": {
+    run: (project) => inProcess(project, inRepository("tests/js/node_modules/.bin/deno"), "run", "--allow-all"),
+    exits: "ends by itself",
+    memory: 220,
+    firstScore: 0.4,
+  },
+  "Bun 1.4": {
+    run: (project) => inProcess(project, installed(project, "bun@1.4.5")),
+    exits: "ends by itself",
+    long: true,
+    memory: 280,
+    firstScore: 0.4,
+  },
   workerd: { run: inWorkerd, exits: "starts no workers", memory: 195, firstScore: 0.5 },
   "Vercel's Edge Runtime": { run: inEdgeRuntime, exits: "starts no workers", memory: 190, firstScore: 0.6 },
   Chromium: { run: () => page(launchChromium), exits: "its workers end", memory: 240, firstScore: 1.1 },
@@ -62,6 +77,13 @@ export const columns = {
 /** README's groups of runtimes. */
 export const groups = {
   "Node 20 to 26, Deno, Bun": ["Node 20", "Node 22", "Node 24", "Node 25", "Node 26", "Deno 2.9", "Bun 1.4"],
-  "Chromium, Firefox, WebKit; workers and extensions": ["Chromium", "Chromium, web worker", "Chromium, service worker", "Chromium, extension", "Firefox", "WebKit"],
+  "Chromium, Firefox, WebKit; workers and extensions": [
+    "Chromium",
+    "Chromium, web worker",
+    "Chromium, service worker",
+    "Chromium, extension",
+    "Firefox",
+    "WebKit",
+  ],
   "workerd, Vercel's Edge Runtime": ["workerd", "Vercel's Edge Runtime"],
 };

@@ -22,14 +22,21 @@ export async function inProcess(project, command, ...args) {
   assert.equal(probed.status, 0, `the process did not end by itself: ${probed.output}`);
   const forgotten = await run("forget");
   const { report, afterDispose } = JSON.parse(probed.output.trim().split("\n").at(-1));
-  return { report, afterDispose, memoryBytes: report.memoryBytes, remaining: forgotten.status === 0 ? 0 : forgotten.output || "the process" };
+  return {
+    report,
+    afterDispose,
+    memoryBytes: report.memoryBytes,
+    remaining: forgotten.status === 0 ? 0 : forgotten.output || "the process",
+  };
 }
 
 /** Runs the probe in a Worker whose model is in static assets. */
 export async function inWorkerd(project) {
   copyFileSync(probe, join(project.folder, "probe.js"));
   const assets = join(project.folder, "node_modules/ranklet/dist/assets");
-  const worker = await startWorker(project.folder, ({ ranklet }) => `
+  const worker = await startWorker(
+    project.folder,
+    ({ ranklet }) => `
 import * as ranklet from "${ranklet}";
 import { probe } from "./probe.js";
 let running;
@@ -38,7 +45,9 @@ const steps = (env) => ({
   finish: () => running.finish(),
 });
 export default { fetch: async (request, env) => Response.json(await steps(env)[new URL(request.url).pathname.slice(1)]()) };
-`, { assets });
+`,
+    { assets },
+  );
   const ask = async (step) => {
     const response = await fetch(worker.url + step, { signal: AbortSignal.timeout(60_000) });
     const text = await response.text();
@@ -64,7 +73,9 @@ export async function inEdgeRuntime(project) {
   const server = await serveFolder(join(project.folder, "node_modules/ranklet/dist/assets"), {});
   try {
     const source = join(project.folder, "function.js");
-    writeFileSync(source, `
+    writeFileSync(
+      source,
+      `
 import * as ranklet from "ranklet";
 import { probe } from ${JSON.stringify(probe)};
 let running;
@@ -77,10 +88,15 @@ const steps = {
   finish: () => running.finish(),
 };
 addEventListener("fetch", (event) => event.respondWith(steps[new URL(event.request.url).pathname.slice(1)]().then((value) => Response.json(value))));
-`);
+`,
+    );
     const bundle = join(project.folder, "function.bundle.js");
     const esbuild = inRepository("tests/js/node_modules/.bin/esbuild");
-    const { status, stderr } = spawnSync(esbuild, [source, "--bundle", "--format=iife", "--conditions=edge-light", `--outfile=${bundle}`, "--log-level=error"], { encoding: "utf8", timeout: 60_000 });
+    const { status, stderr } = spawnSync(
+      esbuild,
+      [source, "--bundle", "--format=iife", "--conditions=edge-light", `--outfile=${bundle}`, "--log-level=error"],
+      { encoding: "utf8", timeout: 60_000 },
+    );
     assert.equal(status, 0, stderr);
     const ran = await runCommand(process.execPath, [program("edge.js"), bundle], { timeout: 60_000 });
     assert.equal(ran.status, 0, ran.output);

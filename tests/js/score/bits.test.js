@@ -53,7 +53,11 @@ describe("q8 scores have the native program's bits", () => {
 
   test("q8 scores of the native program have the same bits in reverse order and one at a time", () => {
     assertSame(nativeBits(reversed), expected.toReversed(), "in reverse");
-    assertSame(pairs.flatMap((pair) => nativeBits([pair])), expected, "alone");
+    assertSame(
+      pairs.flatMap((pair) => nativeBits([pair])),
+      expected,
+      "alone",
+    );
   });
 
   for (const workers of [0, 2]) {
@@ -84,10 +88,13 @@ describe("q8 scores have the native program's bits", () => {
         await page.goto(site.url);
         return page.evaluate(work, { url: `${site.url}pkg/index.js`, workers: 1, pairs, reversed, ...options });
       };
-      test(`q8 scores in ${name} have the bits of the native program for every family`, async () => checkFamilies(await run({ models: modelsAt(site.url) }, scoreFamiliesHere), engine));
-      test(`q8 scores in ${name} have the bits of the native program, with the file that the browser gets`, async (t) => check(await run({}), engine, t));
+      test(`q8 scores in ${name} have the bits of the native program for every family`, async () =>
+        checkFamilies(await run({ models: modelsAt(site.url) }, scoreFamiliesHere), engine));
+      test(`q8 scores in ${name} have the bits of the native program, with the file that the browser gets`, async (t) =>
+        check(await run({}), engine, t));
       if (engine === relaxed) {
-        test(`q8 scores in ${name} have the bits of the native program, with the file without relaxed SIMD`, async (t) => check(await run({ withoutRelaxed: true }), simd128, t));
+        test(`q8 scores in ${name} have the bits of the native program, with the file without relaxed SIMD`, async (t) =>
+          check(await run({ withoutRelaxed: true }), simd128, t));
       }
     });
   }
@@ -103,7 +110,9 @@ function nativeBits(some, model = []) {
   if (!existsSync(program)) throw new Error(`no ${program}: cargo build --release --bin ranklet makes it`);
   const input = some.map((pair) => JSON.stringify(pair)).join("\n");
   const options = ["--device", "cpu", "--scores", "raw", "--json"];
-  const rows = JSON.parse(execFileSync(program, ["score", "--pairs", "-", ...model, ...options], { input, encoding: "utf8", timeout: 120_000 }));
+  const rows = JSON.parse(
+    execFileSync(program, ["score", "--pairs", "-", ...model, ...options], { input, encoding: "utf8", timeout: 120_000 }),
+  );
   return Array.from(new Uint32Array(Float32Array.from(rows.flat()).buffer));
 }
 

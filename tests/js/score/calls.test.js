@@ -25,7 +25,11 @@ for (const workers of [0, 1, 2]) {
       const calls = {
         rerank: (signal) => reranker.rerank({ query: "q", documents: severalBatches, signal }),
         rank: (signal) => reranker.rank("q", severalBatches, { signal }),
-        score: (signal) => reranker.score(severalBatches.map((document) => ["q", document]), { signal }),
+        score: (signal) =>
+          reranker.score(
+            severalBatches.map((document) => ["q", document]),
+            { signal },
+          ),
       };
       for (const [name, call] of Object.entries(calls)) {
         test(`${name} with an aborted signal rejects with its reason as the cause`, async () => {
@@ -79,7 +83,10 @@ for (const workers of [0, 1, 2]) {
         const together = await Promise.all(
           queries.map((query) => reranker.rerank({ query, documents: severalBatches, onProgress: () => turns.push(query) })),
         );
-        assert.deepEqual(together.map(({ results }) => results), expected);
+        assert.deepEqual(
+          together.map(({ results }) => results),
+          expected,
+        );
         // A call may reach a worker after another one began its second micro-batch, but not later. With several workers, each of
         // them contributes its first six.
         const early = turns.slice(0, 6 * Math.max(1, workers));
@@ -92,7 +99,11 @@ for (const workers of [0, 1, 2]) {
         let ticks = 0;
         let batches = 0;
         const timer = setInterval(() => ticks++, 0);
-        await reranker.rerank({ query: "q", documents: severalBatches.concat(severalBatches, severalBatches, severalBatches), onProgress: () => batches++ });
+        await reranker.rerank({
+          query: "q",
+          documents: severalBatches.concat(severalBatches, severalBatches, severalBatches),
+          onProgress: () => batches++,
+        });
         clearInterval(timer);
         assert.ok(batches > 2 && ticks > 0, `${batches} micro-batches, ${ticks} ticks`);
         reranker.dispose();
@@ -186,7 +197,14 @@ describe("on the calling thread", () => {
   test("after an error of the engine, the next call works", async () => {
     const reranker = await load();
     const error = Object.assign(new Error("full"), { code: "out-of-memory" });
-    mock.method(WasmScoring.prototype, "step", () => { throw error; }, { times: 1 });
+    mock.method(
+      WasmScoring.prototype,
+      "step",
+      () => {
+        throw error;
+      },
+      { times: 1 },
+    );
     await rejectsWith("out-of-memory", /^full$/, () => reranker.score([["q", "a"]]));
     assert.equal((await reranker.score([["q", "a"]])).length, 1);
     reranker.dispose();

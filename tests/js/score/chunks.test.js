@@ -31,7 +31,10 @@ for (const workers of [0, 1, 2]) {
         assert.ok(span.end - span.start < documents[index].length / 2);
       }
       const { results: cut } = await reranker.rerank({ query, documents });
-      assert.deepEqual(cut.map(({ span }) => span), Array(5).fill(undefined));
+      assert.deepEqual(
+        cut.map(({ span }) => span),
+        Array(5).fill(undefined),
+      );
       const of = (list, index) => list.find((result) => result.index === index);
       assert.ok(of(results, 1).score > of(cut, 1).score);
       assert.equal(of(results, 2).score, of(cut, 2).score);
@@ -51,7 +54,10 @@ for (const workers of [0, 1, 2]) {
       assert.deepEqual(best(streamed), results);
       const collection = await reranker.prepare(documents, { longDocuments: "chunk" });
       assert.deepEqual((await collect(collection.rank(query))).at(-1).results, results);
-      assert.deepEqual((await collect(collection.rank(query, { candidates: [4, 2] }))).at(-1).results.map(({ index }) => index), [4, 2]);
+      assert.deepEqual(
+        (await collect(collection.rank(query, { candidates: [4, 2] }))).at(-1).results.map(({ index }) => index),
+        [4, 2],
+      );
     });
 
     test("maxTokensPerDocument cuts a document before it is split into chunks", async () => {
@@ -72,7 +78,13 @@ for (const workers of [0, 1, 2]) {
 test("spans refer to the text that rankFields produce", async () => {
   const reranker = await Reranker.load(undefined, { workers: 0 });
   const row = { title: "Geography", body: `${filler} ${answer}` };
-  const { results } = await reranker.rerank({ query, documents: [row], rankFields: ["title", "body"], longDocuments: "chunk", returnDocuments: true });
+  const { results } = await reranker.rerank({
+    query,
+    documents: [row],
+    rankFields: ["title", "body"],
+    longDocuments: "chunk",
+    returnDocuments: true,
+  });
   const [{ span, document }] = results;
   assert.equal(document, row);
   assert.ok(`title: ${row.title}\nbody: ${row.body}`.slice(span.start, span.end).endsWith(answer));

@@ -56,7 +56,10 @@ describe("the text of a document", () => {
   const cases = JSON.parse(readFileSync(new URL("tests/fixtures/document_texts.json", root), "utf8"));
   test("documents have the same texts as in ranklet rank and ranklet serve", async () => {
     const read = cases.filter(({ text }) => text !== null);
-    await scoredAs(read.map(({ document }) => document), read.map(({ text }) => text));
+    await scoredAs(
+      read.map(({ document }) => document),
+      read.map(({ text }) => text),
+    );
     for (const { document } of cases.filter(({ text }) => text === null)) {
       await rejectsWith("input", /documents\[1\] (has no string|must be a string)/, () => results([text, document]));
     }
@@ -69,8 +72,10 @@ describe("the text of a document", () => {
   });
 
   test("the error for a document without a text names the fields that count and rankFields", () =>
-    rejectsWith("input", /documents\[1\] has no string `text`, nor any of pageContent, .*title; name the fields to score in rankFields/, () =>
-      results([text, { name: "Berlin", text: 7 }]),
+    rejectsWith(
+      "input",
+      /documents\[1\] has no string `text`, nor any of pageContent, .*title; name the fields to score in rankFields/,
+      () => results([text, { name: "Berlin", text: 7 }]),
     ));
 });
 
@@ -82,7 +87,14 @@ describe("rankFields", () => {
 
   test("a document that lacks a field, or has null there, is scored by its other fields", () =>
     scoredAs(
-      [{ title: "Berlin", text }, { title: null, text }, { text }, { title: undefined, text: "Bread." }, { title: "Bonn", text: null }, { title: [], text }],
+      [
+        { title: "Berlin", text },
+        { title: null, text },
+        { text },
+        { title: undefined, text: "Bread." },
+        { title: "Bonn", text: null },
+        { title: [], text },
+      ],
       [`title: Berlin\ntext: ${text}`, `text: ${text}`, `text: ${text}`, "text: Bread.", "title: Bonn", `text: ${text}`],
       { rankFields: ["title", "text"] },
     ));
@@ -105,12 +117,21 @@ describe("rankFields", () => {
 
   test("arrays are joined with commas and dates are written in ISO format", () =>
     scoredAs(
-      [{ tags: ["city", null, 7, true], at: new Date(Date.UTC(1990, 9, 3)), n: 12n }, { tags: [new Date(0)], at: runInNewContext("new Date(0)"), n: 1 }],
+      [
+        { tags: ["city", null, 7, true], at: new Date(Date.UTC(1990, 9, 3)), n: 12n },
+        { tags: [new Date(0)], at: runInNewContext("new Date(0)"), n: 1 },
+      ],
       ["tags: city, 7, true\nat: 1990-10-03T00:00:00.000Z\nn: 12", "tags: 1970-01-01T00:00:00.000Z\nat: 1970-01-01T00:00:00.000Z\nn: 1"],
       { rankFields: ["tags", "at", "n"] },
     ));
 
-  for (const [value, kind] of [[{}, "an object"], [new Date(NaN), "an object"], [() => {}, "a function"], [[["a"]], "an array with other items"], [[{}], "an array with other items"]]) {
+  for (const [value, kind] of [
+    [{}, "an object"],
+    [new Date(NaN), "an object"],
+    [() => {}, "a function"],
+    [[["a"]], "an array with other items"],
+    [[{}], "an array with other items"],
+  ]) {
     test(`a field with another value is an error that names the document and the field: ${kind}`, () =>
       rejectsWith("input", new RegExp(`documents\\[1\\] field "a" of rankFields must be .*, not ${kind}$`), () =>
         results([{ a: "x" }, { a: value }], { rankFields: ["a"] }),

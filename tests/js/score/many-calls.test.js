@@ -32,7 +32,9 @@ describe("many calls at the same time", () => {
         for await (ranking of collection.rank(query, { deadlineMs: 60_000 }));
         return ranking;
       };
-      const calls = Array.from({ length: 40 }, (_, at) => (at % 2 === 0 ? reranker.rerank({ query, documents, deadlineMs: 60_000 }) : last()));
+      const calls = Array.from({ length: 40 }, (_, at) =>
+        at % 2 === 0 ? reranker.rerank({ query, documents, deadlineMs: 60_000 }) : last(),
+      );
       for (const response of await Promise.all(calls)) assert.deepEqual(response.results, results);
       reranker.dispose();
       await new Promise(setImmediate); // Warnings are emitted in a later task.

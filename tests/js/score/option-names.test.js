@@ -20,14 +20,25 @@ describe("spellings of options", () => {
     const expected = await reranker.rank(query, documents, { topK: 2, returnDocuments: true });
     assert.equal(expected.length, 2);
     assert.equal(expected[0].text, documents[expected[0].corpus_id]);
-    for (const options of [{ top_k: 2, return_documents: true }, { top_n: 2, return_documents: true }, { topN: 2, returnDocuments: true }]) {
+    for (const options of [
+      { top_k: 2, return_documents: true },
+      { top_n: 2, return_documents: true },
+      { topN: 2, returnDocuments: true },
+    ]) {
       assert.deepEqual(await reranker.rank(query, documents, options), expected);
     }
   });
 
   test("rerank takes the options of the bodies of Cohere, Jina and Voyage", async () => {
     const rows = documents.map((text, id) => ({ id, text }));
-    const expected = await reranker.rerank({ query, documents: rows, topN: 2, returnDocuments: true, rankFields: ["id", "text"], maxTokensPerDocument: 5 });
+    const expected = await reranker.rerank({
+      query,
+      documents: rows,
+      topN: 2,
+      returnDocuments: true,
+      rankFields: ["id", "text"],
+      maxTokensPerDocument: 5,
+    });
     const cohere = { query, documents: rows, top_n: 2, return_documents: true, rank_fields: ["id", "text"], max_tokens_per_doc: 5 };
     const others = { ...cohere, top_n: undefined, top_k: 2, max_tokens_per_doc: undefined, max_tokens_per_document: 5 };
     for (const options of [cohere, others]) {
@@ -51,8 +62,14 @@ describe("spellings of options", () => {
     const message = /rank: topK and top_k are the same option and have different values; give one of them/;
     await rejectsWith("input", message, () => reranker.rank(query, documents, { topK: 1, top_k: 2 }));
     await rejectsWith("input", /top_n and topK are the same option/, () => reranker.rerank({ query, documents, top_n: 1, topK: 2 }));
-    await rejectsWith("input", /rankFields and rank_fields/, () => reranker.rerank({ query, documents: [{}], rankFields: ["a"], rank_fields: ["b"] }));
-    for (const options of [{ topK: 1, top_k: 1 }, { topK: undefined, top_k: 1 }, { top_n: 1, topK: undefined }]) {
+    await rejectsWith("input", /rankFields and rank_fields/, () =>
+      reranker.rerank({ query, documents: [{}], rankFields: ["a"], rank_fields: ["b"] }),
+    );
+    for (const options of [
+      { topK: 1, top_k: 1 },
+      { topK: undefined, top_k: 1 },
+      { top_n: 1, topK: undefined },
+    ]) {
       assert.equal((await reranker.rank(query, documents, options)).length, 1);
     }
     const twice = { query, documents: [{ a: "x" }], rankFields: ["a"], rank_fields: ["a"] };
@@ -62,11 +79,20 @@ describe("spellings of options", () => {
   test("a wrong value is named by the caller's spelling", () =>
     rejectsWith("input", /rank: top_k must be a whole number/, () => reranker.rank(query, documents, { top_k: 0 })));
 
-  for (const [name, suggested] of [["tokK", "topK"], ["TopK", "topK"], ["top-k", "topK"], ["returndocument", "returnDocuments"], ["return_docs", undefined], ["x".repeat(1e6), undefined]]) {
+  for (const [name, suggested] of [
+    ["tokK", "topK"],
+    ["TopK", "topK"],
+    ["top-k", "topK"],
+    ["returndocument", "returnDocuments"],
+    ["return_docs", undefined],
+    ["x".repeat(1e6), undefined],
+  ]) {
     test(`the error for the unknown option ${name.slice(0, 20)} ${suggested === undefined ? "lists the known ones" : `suggests ${suggested}`}`, () => {
       const words = suggested === undefined ? '"; known are' : `"; did you mean "${suggested}"\\? Known are`;
-      return rejectsWith("input", new RegExp(`^rank: unknown option ".*${words} scores, signal, onProgress, topK, minScore, returnDocuments$`), () =>
-        reranker.rank(query, documents, { [name]: 1 }),
+      return rejectsWith(
+        "input",
+        new RegExp(`^rank: unknown option ".*${words} scores, signal, onProgress, topK, minScore, returnDocuments$`),
+        () => reranker.rank(query, documents, { [name]: 1 }),
       );
     });
   }

@@ -42,7 +42,10 @@ describe("load", () => {
     [{ cache: { name: "" } }, /cache: name must not be empty/],
     [{ cache: { max: 1 } }, /cache: unknown option "max"/],
     [{ integrity: [] }, /integrity must be an object/],
-    [{ integrity: { "config.json": "md5" } }, /integrity\["config\.json"\] must be "sha256-" and 44 characters of base64, or 64 hexadecimal digits/],
+    [
+      { integrity: { "config.json": "md5" } },
+      /integrity\["config\.json"\] must be "sha256-" and 44 characters of base64, or 64 hexadecimal digits/,
+    ],
   ];
   for (const [options, message] of wrong) {
     test(`load refuses the options ${JSON.stringify(options)}`, () => rejectsWith("input", message, loadWith(options)));
@@ -61,7 +64,15 @@ describe("load", () => {
     await assert.rejects(loadWith({ token: "secret" }), (error) => !error.message.includes("secret"));
   });
 
-  for (const options of [{ workers: 0 }, { workers: 1 }, { workers: 2 }, { workers: "auto" }, { device: "auto" }, { dtype: undefined }, { dtype: "auto" }]) {
+  for (const options of [
+    { workers: 0 },
+    { workers: 1 },
+    { workers: 2 },
+    { workers: "auto" },
+    { device: "auto" },
+    { dtype: undefined },
+    { dtype: "auto" },
+  ]) {
     test(`load accepts ${JSON.stringify(options)}`, loadWith(options));
   }
 
@@ -107,7 +118,14 @@ describe("load", () => {
 
   test("load rejects with the error that onProgress throws", async () => {
     const thrown = new Error("mine");
-    await assert.rejects(loadWith({ onProgress: () => { throw thrown; } }), (error) => error === thrown);
+    await assert.rejects(
+      loadWith({
+        onProgress: () => {
+          throw thrown;
+        },
+      }),
+      (error) => error === thrown,
+    );
   });
 });
 
@@ -223,7 +241,14 @@ describe("scoring", () => {
 
   test("an error of onProgress rejects its call and does not affect the next one", async () => {
     const thrown = new Error("mine");
-    await assert.rejects(rerank({ onProgress: () => { throw thrown; } }), (error) => error === thrown);
+    await assert.rejects(
+      rerank({
+        onProgress: () => {
+          throw thrown;
+        },
+      }),
+      (error) => error === thrown,
+    );
     assert.equal((await reranker.rerank({ query: "q", documents: ["a"] })).results.length, 1);
   });
 });

@@ -22,7 +22,10 @@ describe("parity with sentence-transformers", () => {
 
   test("a decoder is refused, and the error has the size of its weights and the ways out", async () => {
     // 49,984 and 19,584 parameters of four bytes.
-    for (const [name, family, bytes] of [["qwen3-tied-h40", "qwen3", 199936], ["qwen2-window-h24", "qwen2", 78336]]) {
+    for (const [name, family, bytes] of [
+      ["qwen3-tied-h40", "qwen3", 199936],
+      ["qwen2-window-h24", "qwen2", 78336],
+    ]) {
       const model = new URL(`tests/fixtures/families/${name}/`, root);
       const message = new RegExp(`"${family}" is a decoder, whose weights take ${bytes} bytes.*native program.*load an encoder`);
       await rejectsWith("unsupported", message, Reranker.load(model));

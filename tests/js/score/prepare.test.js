@@ -46,7 +46,10 @@ for (const workers of [0, 1]) {
       for (const candidates of [[2, 1, 0], Uint32Array.of(2, 1, 0)]) {
         const { results, total } = await lastOf(twice.rank("same", { candidates }));
         assert.equal(total, 3);
-        assert.deepEqual(results.filter(({ index }) => index !== 1).map(({ index }) => index), [2, 0]);
+        assert.deepEqual(
+          results.filter(({ index }) => index !== 1).map(({ index }) => index),
+          [2, 0],
+        );
       }
       assert.deepEqual((await lastOf(twice.rank("same", { candidates: [] }))).results, []);
       twice.dispose();
@@ -127,7 +130,14 @@ for (const workers of [0, 1]) {
       const controller = new AbortController();
       const stopped = reranker.prepare(documents, { signal: controller.signal, onProgress: () => controller.abort("no") });
       await assert.rejects(stopped, { code: "aborted", cause: "no" });
-      await assert.rejects(reranker.prepare(documents, { onProgress: () => { throw new Error("mine"); } }), /mine/);
+      await assert.rejects(
+        reranker.prepare(documents, {
+          onProgress: () => {
+            throw new Error("mine");
+          },
+        }),
+        /mine/,
+      );
     });
 
     test("wrong arguments of prepare and rank are refused immediately, by name", async () => {
@@ -147,7 +157,10 @@ for (const workers of [0, 1]) {
     test("an empty collection gives one empty ranking", async () => {
       const none = await reranker.prepare([]);
       const tops = await collect(none.rank("q"));
-      assert.deepEqual(tops.map(({ results, done, total }) => [results, done, total]), [[[], 0, 0]]);
+      assert.deepEqual(
+        tops.map(({ results, done, total }) => [results, done, total]),
+        [[[], 0, 0]],
+      );
     });
   });
 }

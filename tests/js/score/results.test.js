@@ -33,7 +33,10 @@ describe("results", () => {
   test("results with equal scores keep the order of the documents", async () => {
     const { results } = await reranker.rerank({ query, documents: ["same", "other words", "same", "same"] });
     const same = results.filter(({ index }) => index !== 1);
-    assert.deepEqual(same.map(({ index }) => index), [0, 2, 3]);
+    assert.deepEqual(
+      same.map(({ index }) => index),
+      [0, 2, 3],
+    );
     assert.equal(new Set(same.map(({ score }) => score)).size, 1);
   });
 
@@ -44,7 +47,10 @@ describe("results", () => {
     assert.equal(two.usage.documents, 4);
     assert.deepEqual((await reranker.rerank({ query, documents, topN: 99 })).results, all.results);
     const ranked = await reranker.rank(query, documents, { topK: 3 });
-    assert.deepEqual(ranked, all.results.slice(0, 3).map(({ index, score }) => ({ corpus_id: index, score })));
+    assert.deepEqual(
+      ranked,
+      all.results.slice(0, 3).map(({ index, score }) => ({ corpus_id: index, score })),
+    );
     assert.equal((await reranker.rank(query, documents, { topK: 99 })).length, 4);
   });
 
@@ -67,9 +73,15 @@ describe("results", () => {
   });
 
   test("rankFields score the named fields as lines, in the given order", async () => {
-    const rows = [{ title: "Berlin", year: 1237, open: true, text: "unused" }, { title: "Bonn", year: 11, open: false }];
+    const rows = [
+      { title: "Berlin", year: 1237, open: true, text: "unused" },
+      { title: "Bonn", year: 11, open: false },
+    ];
     const fields = await reranker.rerank({ query, documents: rows, rankFields: ["year", "title", "open"] });
-    const written = await reranker.rerank({ query, documents: ["year: 1237\ntitle: Berlin\nopen: true", "year: 11\ntitle: Bonn\nopen: false"] });
+    const written = await reranker.rerank({
+      query,
+      documents: ["year: 1237\ntitle: Berlin\nopen: true", "year: 11\ntitle: Bonn\nopen: false"],
+    });
     assert.deepEqual(fields.results, written.results);
     const wrong = { query, documents: [rows[0], { title: "Bonn", year: {} }], rankFields: ["title", "year"] };
     await rejectsWith("input", /documents\[1\] field "year" of rankFields must be a string.*not an object/, () => reranker.rerank(wrong));

@@ -21,15 +21,27 @@ for (const workers of [0, 1]) {
       const parts = await collect(reranker.stream({ query: "a query", documents }));
       assert.ok(parts.length > 3, `${parts.length} parts`);
       const results = parts.flatMap((part) => part.results);
-      assert.deepEqual(results, Array.from(scores, (score, index) => ({ index, score })));
+      assert.deepEqual(
+        results,
+        Array.from(scores, (score, index) => ({ index, score })),
+      );
       let done = 0;
       for (const part of parts) assert.deepEqual([part.done, part.total], [(done += part.results.length), 700]);
     });
 
     test("a stream reads its iterable only as far as results are consumed", async () => {
       let read = 0;
-      const endless = { *[Symbol.iterator]() { for (;;) yield documents[read++ % 700].text; } };
-      for await (const { done, total, results } of reranker.stream({ query: "q", documents: endless, returnDocuments: true, scores: "raw" })) {
+      const endless = {
+        *[Symbol.iterator]() {
+          for (;;) yield documents[read++ % 700].text;
+        },
+      };
+      for await (const { done, total, results } of reranker.stream({
+        query: "q",
+        documents: endless,
+        returnDocuments: true,
+        scores: "raw",
+      })) {
         assert.equal(total, undefined);
         assert.equal(results[0].document, documents[results[0].index % 700].text);
         if (done >= 300) break;
@@ -38,9 +50,14 @@ for (const workers of [0, 1]) {
     });
 
     test("a stream scores rankFields and returns the caller's documents", async () => {
-      const [part] = await collect(reranker.stream({ query: "q", documents: documents.slice(0, 2), rankFields: ["id", "text"], returnDocuments: true }));
+      const [part] = await collect(
+        reranker.stream({ query: "q", documents: documents.slice(0, 2), rankFields: ["id", "text"], returnDocuments: true }),
+      );
       const expected = await reranker.score(documents.slice(0, 2).map(({ id, text }) => ["q", `id: ${id}\ntext: ${text}`]));
-      assert.deepEqual(part.results.map(({ score }) => score), [...expected]);
+      assert.deepEqual(
+        part.results.map(({ score }) => score),
+        [...expected],
+      );
       assert.equal(part.results[1].document, documents[1]);
     });
 
@@ -65,10 +82,19 @@ describe("stream", () => {
   test("a stream of no documents is empty, and wrong options throw immediately", async () => {
     const reranker = await Reranker.load(url, { workers: 0 });
     assert.deepEqual(await collect(reranker.stream({ query: "q", documents: [] })), []);
-    for (const options of [{}, { query: "q" }, { query: "q", documents: "text" }, { query: "q", documents: 7 }, { query: 1, documents: [] }]) {
+    for (const options of [
+      {},
+      { query: "q" },
+      { query: "q", documents: "text" },
+      { query: "q", documents: 7 },
+      { query: 1, documents: [] },
+    ]) {
       assert.throws(() => reranker.stream(options), { code: "input", message: /^stream: / }, JSON.stringify(options));
     }
-    assert.throws(() => reranker.stream({ query: "q", documents: [], onProgress() {} }), { code: "input", message: /unknown option "onProgress"/ });
+    assert.throws(() => reranker.stream({ query: "q", documents: [], onProgress() {} }), {
+      code: "input",
+      message: /unknown option "onProgress"/,
+    });
   });
 
   test("a stream after dispose rejects with the code disposed", async () => {

@@ -18,7 +18,12 @@ export function speedReport(more = {}) {
     models: [{ name: "minilm-l6", layers: 6, hidden: 384, weights: "none", bytes: {} }],
     engines,
     notes: [],
-    speed: { sizes: [{ documents: 100, tokens: [7, 7, 7], engines: Object.keys(ms).map((id) => ({ id, ms: ms[id], backend: { file: "x.wasm" } })) }], agreement: [] },
+    speed: {
+      sizes: [
+        { documents: 100, tokens: [7, 7, 7], engines: Object.keys(ms).map((id) => ({ id, ms: ms[id], backend: { file: "x.wasm" } })) },
+      ],
+      agreement: [],
+    },
     ...more,
   };
   return { ...made, targets: checkTargets(made) };

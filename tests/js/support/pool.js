@@ -37,7 +37,10 @@ export async function loadPool(workers, { all = true, ...options } = {}) {
 /** As `loadPool`, with some layers of a model in each worker. `settings` are the engine's. */
 export async function loadLayers(workers, options) {
   const { start, started } = await workerStart({ files: modelFiles(layeredUrl), ...options });
-  const scorer = await startInWorkers({ ...start, workers, maxAutoWorkers: 4, cpuCount: 4, split: "layers" }, options?.signal ?? new AbortController().signal);
+  const scorer = await startInWorkers(
+    { ...start, workers, maxAutoWorkers: 4, cpuCount: 4, split: "layers" },
+    options?.signal ?? new AbortController().signal,
+  );
   return { reranker: rerankerOn(scorer), started };
 }
 
@@ -72,7 +75,10 @@ export function requestsOf({ requests }, type) {
 }
 
 /** More documents than a window, short and long ones, some of them equal. */
-export const manyDocuments = Array.from({ length: 700 }, (_, at) => `document ${at % 690} has ${(at % 690) * 7919} words ${"of its own ".repeat(at % 13)}`);
+export const manyDocuments = Array.from(
+  { length: 700 },
+  (_, at) => `document ${at % 690} has ${(at % 690) * 7919} words ${"of its own ".repeat(at % 13)}`,
+);
 export const query = "a query";
 
 /** Returns a promise and the function that resolves it. */
@@ -84,5 +90,7 @@ export function deferred() {
 
 /** Resolves when all workers have ended. */
 export function whenEnded(started) {
-  return Promise.all(started.map(({ worker }) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))));
+  return Promise.all(
+    started.map(({ worker }) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))),
+  );
 }

@@ -26,12 +26,23 @@ describe("chunks of a job", () => {
     return cut;
   };
   const characters = ({ job }) => job.documents.join("").length;
-  const asQuery = (documents) => ({ kind: "query", query, documents, limits: { maxTokensPerDocument: undefined, longDocuments: "truncate" } });
+  const asQuery = (documents) => ({
+    kind: "query",
+    query,
+    documents,
+    limits: { maxTokensPerDocument: undefined, longDocuments: "truncate" },
+  });
 
   test("chunks of a job are consecutive and cover it, with large ones first and small ones at the end", () => {
     const cut = chunks(asQuery(manyDocuments), 2);
-    assert.deepEqual(cut.flatMap(({ job }) => job.documents), manyDocuments);
-    assert.deepEqual(cut.flatMap(({ indices }) => [...indices]), [...manyDocuments.keys()]);
+    assert.deepEqual(
+      cut.flatMap(({ job }) => job.documents),
+      manyDocuments,
+    );
+    assert.deepEqual(
+      cut.flatMap(({ indices }) => [...indices]),
+      [...manyDocuments.keys()],
+    );
     const sizes = cut.map(characters);
     const whole = manyDocuments.join("").length;
     assert.ok(sizes[0] > whole / 5 && sizes[0] < whole / 3, `${sizes} of ${whole}`);
@@ -42,12 +53,21 @@ describe("chunks of a job", () => {
   test("chunks of pairs have the queries of their documents", () => {
     const queries = manyDocuments.map((_, at) => `query ${at}`);
     const cut = chunks({ kind: "pairs", queries, documents: manyDocuments }, 3);
-    assert.deepEqual(cut.flatMap(({ job }) => job.queries), queries);
-    assert.deepEqual(cut.flatMap(({ job }) => job.documents), manyDocuments);
+    assert.deepEqual(
+      cut.flatMap(({ job }) => job.queries),
+      queries,
+    );
+    assert.deepEqual(
+      cut.flatMap(({ job }) => job.documents),
+      manyDocuments,
+    );
   });
 
   test("a chunk is a single document if that is long, and a document counts only as far as it is read", () => {
-    assert.deepEqual(chunks(asQuery(Array(4).fill("long ".repeat(1000))), 2).map(({ indices }) => indices.length), [1, 1, 1, 1]);
+    assert.deepEqual(
+      chunks(asQuery(Array(4).fill("long ".repeat(1000))), 2).map(({ indices }) => indices.length),
+      [1, 1, 1, 1],
+    );
     const cut = chunks(asQuery(["long ".repeat(100_000), ...Array(63).fill("long ".repeat(50))]), 2, 48);
     assert.ok(cut.length > 3 && cut[0].indices.length > 5, `${cut.map(({ indices }) => indices.length)}`);
   });

@@ -7,7 +7,19 @@ import { rejectsWith } from "../support/assert.js";
 import { collect, lastOf } from "../support/collect.js";
 import { family } from "../support/models/fixtures.js";
 import { dist, root } from "../support/paths.js";
-import { deferred, failing, layeredUrl as url, loadLayers, manyDocuments, modelFiles, query, requestsOf, silent, trapping, whenEnded } from "../support/pool.js";
+import {
+  deferred,
+  failing,
+  layeredUrl as url,
+  loadLayers,
+  manyDocuments,
+  modelFiles,
+  query,
+  requestsOf,
+  silent,
+  trapping,
+  whenEnded,
+} from "../support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { LayersRouter } = await import(new URL("worker/layers/layers-router.js", dist));
@@ -16,18 +28,33 @@ const { chooseSplit } = await import(new URL("engine/parts/split.js", dist));
 describe("layers in several workers", () => {
   const candidates = Array.from({ length: 300 }, (_, at) => (at * 37) % 700);
   const documents = manyDocuments.slice(0, 300);
-  const models = { bert: url, labels: family("modernbert-biases-labels2-h36").url, modernbert: family("modernbert-long-mean-h32").url, deberta: family("deberta-v3-h48").url };
+  const models = {
+    bert: url,
+    labels: family("modernbert-biases-labels2-h36").url,
+    modernbert: family("modernbert-long-mean-h32").url,
+    deberta: family("deberta-v3-h48").url,
+  };
 
   async function answers(model, options) {
     const reranker = await Reranker.load(model, { device: "cpu", ...options });
     const { backend, numLabels } = reranker.info;
-    const found = { scores: await reranker.score(manyDocuments.map((document, at) => [`${query} ${at % 3}`, document]), { scores: "raw" }) };
+    const found = {
+      scores: await reranker.score(
+        manyDocuments.map((document, at) => [`${query} ${at % 3}`, document]),
+        { scores: "raw" },
+      ),
+    };
     if (numLabels === 1) {
       const collection = await reranker.prepare(manyDocuments);
       const { results, usage, timings } = await reranker.rerank({ query, documents });
       assert.ok(timings.engineMs > 0);
       const streamed = (await collect(reranker.stream({ query, documents }))).flatMap((part) => part.results);
-      const chunked = await reranker.rerank({ query, documents: ["long ".repeat(700), ...documents.slice(0, 20)], longDocuments: "chunk", deadlineMs: 100_000 });
+      const chunked = await reranker.rerank({
+        query,
+        documents: ["long ".repeat(700), ...documents.slice(0, 20)],
+        longDocuments: "chunk",
+        deadlineMs: 100_000,
+      });
       Object.assign(found, {
         reranked: [results, usage],
         streamed: streamed.sort((a, b) => a.index - b.index),
@@ -150,7 +177,10 @@ describe("a chain of workers", () => {
     assert.deepEqual((await lastOf(ranking)).results, expected);
   });
 
-  for (const [document, message] of [["trap", /failed \(unreachable\)/], ["exit", /the worker ended/]]) {
+  for (const [document, message] of [
+    ["trap", /failed \(unreachable\)/],
+    ["exit", /the worker ended/],
+  ]) {
     test(`a call is rejected if its document ends the first worker twice (${document}), and the next call works`, async () => {
       await load(2);
       await rejectsWith("internal", message, () => reranker.rerank({ query, documents: [document] }));
@@ -186,17 +216,26 @@ describe("a chain of workers", () => {
 
   test("loading rejects with the error of the files, and all workers end", async () => {
     const all = [];
-    await rejectsWith("config", /config\.json/, () => loadLayers(3, { files: modelFiles(url).set("config.json", new Blob(["{"])), started: all }));
+    await rejectsWith("config", /config\.json/, () =>
+      loadLayers(3, { files: modelFiles(url).set("config.json", new Blob(["{"])), started: all }),
+    );
     const weights = Buffer.from(readFileSync(new URL("model.safetensors", url)));
     weights.writeFloatLE(Number.NaN, weights.length - 4);
-    await rejectsWith("weights", /not finite/, () => loadLayers(3, { files: modelFiles(url).set("model.safetensors", new Blob([weights])), started: all }));
+    await rejectsWith("weights", /not finite/, () =>
+      loadLayers(3, { files: modelFiles(url).set("model.safetensors", new Blob([weights])), started: all }),
+    );
     await whenEnded(all);
   });
 
   test("an abort ends loading while another worker does not answer", async () => {
     const all = [];
     const files = modelFiles(url);
-    const loading = loadLayers(2, { program: (at) => (at === 1 ? silent : trapping), files, started: all, signal: AbortSignal.timeout(1000) });
+    const loading = loadLayers(2, {
+      program: (at) => (at === 1 ? silent : trapping),
+      files,
+      started: all,
+      signal: AbortSignal.timeout(1000),
+    });
     await assert.rejects(loading, { code: "aborted" });
     await whenEnded(all);
   });
@@ -210,7 +249,9 @@ describe("a chain of workers", () => {
     const found = /\\"logits\\":\[-?(\d)/.exec(weights.subarray(0, 100_000).toString("latin1"));
     weights[found.index + found[0].length - 1] = found[1] === "9" ? 56 : found[1].charCodeAt(0) + 1;
     const all = [];
-    await rejectsWith("integrity", /the golden pair/, () => loadLayers(3, { files: modelFiles(folder).set("model.safetensors", new Blob([weights])), started: all }));
+    await rejectsWith("integrity", /the golden pair/, () =>
+      loadLayers(3, { files: modelFiles(folder).set("model.safetensors", new Blob([weights])), started: all }),
+    );
     await whenEnded(all);
   });
 });
@@ -220,13 +261,27 @@ describe("the way of micro-batches through the workers", () => {
   function worker() {
     const calls = [];
     const { promise: ended, resolve: end } = deferred();
-    const call = (make) => new Promise((resolve, reject) => calls.push({ request: make(calls.length), answer: (values) => resolve({ type: "ran", values: Float32Array.of(...values), ms: 5 }), reject }));
+    const call = (make) =>
+      new Promise((resolve, reject) =>
+        calls.push({
+          request: make(calls.length),
+          answer: (values) => resolve({ type: "ran", values: Float32Array.of(...values), ms: 5 }),
+          reject,
+        }),
+      );
     return { calls, call, ended, end };
   }
 
   function chain(count) {
     const { ended, end } = worker();
-    const first = { ended, end, posted: [], closed: [], post: (request) => first.posted.push(request), close: (reason) => first.closed.push(reason) };
+    const first = {
+      ended,
+      end,
+      posted: [],
+      closed: [],
+      post: (request) => first.posted.push(request),
+      close: (reason) => first.closed.push(reason),
+    };
     const others = Array.from({ length: count }, worker);
     const router = new LayersRouter(first, others);
     const route = (batch) => router.route({ type: "batch", batch, stream: Float32Array.of(batch), offsets: Uint32Array.of(0, 1) });
@@ -236,21 +291,39 @@ describe("the way of micro-batches through the workers", () => {
   const turn = () => new Promise(setImmediate);
 
   test("each worker has two micro-batches at most, all workers compute at the same time, and logits come in order", async () => {
-    const { first, others: [second, third], route } = chain(2);
+    const {
+      first,
+      others: [second, third],
+      route,
+    } = chain(2);
     for (const batch of [0, 1, 2, 3]) route(batch);
     assert.deepEqual(values(second), [0, 1]);
     second.calls[0].answer([10]);
     second.calls[1].answer([11]);
     await turn();
-    assert.deepEqual([values(second), values(third)], [[0, 1, 2, 3], [10, 11]]);
+    assert.deepEqual(
+      [values(second), values(third)],
+      [
+        [0, 1, 2, 3],
+        [10, 11],
+      ],
+    );
     assert.deepEqual(first.posted, []);
     third.calls[0].answer([20, 21]);
     await turn();
-    assert.deepEqual(first.posted.map(({ type, batch, values, ms }) => [type, batch, [...values], ms]), [["logits", 0, [20, 21], 10]]);
+    assert.deepEqual(
+      first.posted.map(({ type, batch, values, ms }) => [type, batch, [...values], ms]),
+      [["logits", 0, [20, 21], 10]],
+    );
   });
 
   test("a dropped micro-batch goes no further", async () => {
-    const { first, others: [second, third], router, route } = chain(2);
+    const {
+      first,
+      others: [second, third],
+      router,
+      route,
+    } = chain(2);
     for (const batch of [0, 1, 2]) route(batch);
     for (const batch of [0, 2]) router.drop(batch);
     second.calls[0].answer([10]);
@@ -259,11 +332,18 @@ describe("the way of micro-batches through the workers", () => {
     assert.deepEqual([values(second), values(third)], [[0, 1], [11]]);
     third.calls[0].answer([21]);
     await turn();
-    assert.deepEqual(first.posted.map(({ batch }) => batch), [1]);
+    assert.deepEqual(
+      first.posted.map(({ batch }) => batch),
+      [1],
+    );
   });
 
   test("after the end of the first worker, nothing is sent to the others", async () => {
-    const { first, others: [second, third], route } = chain(2);
+    const {
+      first,
+      others: [second, third],
+      route,
+    } = chain(2);
     for (const batch of [0, 1, 2]) route(batch);
     first.end();
     await turn();
@@ -273,11 +353,18 @@ describe("the way of micro-batches through the workers", () => {
   });
 
   test("activations that are not finite go back to the first worker at once", async () => {
-    const { first, others: [second, third], route } = chain(2);
+    const {
+      first,
+      others: [second, third],
+      route,
+    } = chain(2);
     route(0);
     second.calls[0].answer([]);
     await turn();
-    assert.deepEqual(first.posted.map(({ batch, values }) => [batch, values.length]), [[0, 0]]);
+    assert.deepEqual(
+      first.posted.map(({ batch, values }) => [batch, values.length]),
+      [[0, 0]],
+    );
     assert.deepEqual(third.calls, []);
   });
 
@@ -314,7 +401,10 @@ describe("the choice between copies and layers", () => {
     assert.deepEqual(choose({ maxBytes: parts }), layers);
     assert.deepEqual(choose({ maxBytes: parts - 1 }), { split: "copies", workers: 1 });
     assert.deepEqual(choose({ mode: "layers", maxBytes: parts }), layers);
-    assert.throws(() => choose({ mode: "layers", maxBytes: parts - 1 }), { code: "out-of-memory", message: /about 330\.0 MB of memory in 3 workers together; the limit is 330\.0 MB/ });
+    assert.throws(() => choose({ mode: "layers", maxBytes: parts - 1 }), {
+      code: "out-of-memory",
+      message: /about 330\.0 MB of memory in 3 workers together; the limit is 330\.0 MB/,
+    });
   });
 
   test("maxMemoryBytes decides how many workers have copies, and whether layers are split", async () => {

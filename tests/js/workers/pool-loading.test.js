@@ -6,7 +6,19 @@ import { describe, test } from "node:test";
 import { rejectsWith } from "../support/assert.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
-import { deferred, failing, failingLate, loadPool, manyDocuments, modelFiles, query, requestsOf, silent, trapping, whenEnded } from "../support/pool.js";
+import {
+  deferred,
+  failing,
+  failingLate,
+  loadPool,
+  manyDocuments,
+  modelFiles,
+  query,
+  requestsOf,
+  silent,
+  trapping,
+  whenEnded,
+} from "../support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { loadModel } = await import(new URL("load/load.js", dist));
@@ -17,11 +29,17 @@ describe("loading a pool", () => {
   test("loading with a number of workers waits for all of them", async () => {
     const { reranker, started } = await loadPool(3);
     await Promise.all(["one", "two", "three"].map((document) => reranker.score([[query, document]])));
-    assert.deepEqual(started.map((worker) => requestsOf(worker, "score").length), [1, 1, 1]);
+    assert.deepEqual(
+      started.map((worker) => requestsOf(worker, "score").length),
+      [1, 1, 1],
+    );
     reranker.dispose();
   });
 
-  for (const [when, program] of [["at once", failing], ["when the others are ready", failingLate]]) {
+  for (const [when, program] of [
+    ["at once", failing],
+    ["when the others are ready", failingLate],
+  ]) {
     test(`loading with a number of workers fails if one of them fails ${when}, and all workers end`, async () => {
       const started = [];
       const loading = () => loadPool(3, { program: (at) => (at === 1 ? program : trapping), started });
@@ -31,7 +49,10 @@ describe("loading a pool", () => {
     });
   }
 
-  for (const [isLocal, workers] of [[true, 1], [false, 3]]) {
+  for (const [isLocal, workers] of [
+    [true, 1],
+    [false, 3],
+  ]) {
     test(`loading with automatic workers whose program is ${isLocal ? "local" : "downloaded"} fails if the first one fails, and all workers end`, async () => {
       const started = [];
       const files = modelFiles().set("config.json", new Blob(["{"]));
@@ -97,7 +118,10 @@ describe("what the first worker gets", () => {
 
     const broken = noting({ readFile: () => Promise.reject(new Error("a broken disk")) });
     await rejectsWith("config", /a broken disk/, () => loadModel(broken.platform, url, { workers: 1 }));
-    assert.deepEqual(broken.started.map(({ ended }) => ended), [true]);
+    assert.deepEqual(
+      broken.started.map(({ ended }) => ended),
+      [true],
+    );
   });
 
   test("its end before the files are there fails the load", async () => {

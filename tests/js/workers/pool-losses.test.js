@@ -64,7 +64,10 @@ describe("a pool that loses workers", () => {
     assert.deepEqual((await lastOf((await preparing).rank(query))).results, expected);
   });
 
-  for (const [document, message] of [["trap", /failed \(unreachable\)/], ["exit", /the worker ended/]]) {
+  for (const [document, message] of [
+    ["trap", /failed \(unreachable\)/],
+    ["exit", /the worker ended/],
+  ]) {
     test(`a call is rejected if its document ends two workers (${document}), and the next call works`, async () => {
       await pool(2);
       await rejectsWith("internal", message, () => reranker.rerank({ query, documents: [document] }));

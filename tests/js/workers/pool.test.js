@@ -27,7 +27,10 @@ describe("pools of any size", () => {
     const { results, usage, backend, timings } = await reranker.rerank({ query, documents: manyDocuments });
     const streamed = (await collect(reranker.stream({ query, documents: manyDocuments }))).flatMap((part) => part.results);
     const found = {
-      scores: await reranker.score(manyDocuments.map((document, at) => [`${query} ${at % 3}`, document]), { scores: "raw" }),
+      scores: await reranker.score(
+        manyDocuments.map((document, at) => [`${query} ${at % 3}`, document]),
+        { scores: "raw" },
+      ),
       reranked: [results, usage],
       streamed: streamed.sort((a, b) => a.index - b.index),
       ranked: (await lastOf(collection.rank(query))).results,
@@ -69,17 +72,29 @@ describe("a pool", () => {
     for (const part of parts) assert.deepEqual([part.done, part.total], [(done += part.results.length), 700]);
     const results = parts.flatMap((part) => part.results);
     assert.ok(results.every(({ index, document }) => document === manyDocuments[index]));
-    assert.deepEqual(results.map(({ index }) => index).sort((a, b) => a - b), [...manyDocuments.keys()]);
-    assert.ok(results.some(({ index }, at) => index !== at), "results do not wait for other workers");
+    assert.deepEqual(
+      results.map(({ index }) => index).sort((a, b) => a - b),
+      [...manyDocuments.keys()],
+    );
+    assert.ok(
+      results.some(({ index }, at) => index !== at),
+      "results do not wait for other workers",
+    );
   });
 
   test("a small call uses one worker, and two concurrent small calls use two", async () => {
     await pool(2);
     const small = () => reranker.rerank({ query, documents: manyDocuments.slice(0, 6) });
     await small();
-    assert.deepEqual(started.map((worker) => requestsOf(worker, "score").length), [1, 0]);
+    assert.deepEqual(
+      started.map((worker) => requestsOf(worker, "score").length),
+      [1, 0],
+    );
     await Promise.all([small(), small()]);
-    assert.deepEqual(started.map((worker) => requestsOf(worker, "score").length), [2, 1]);
+    assert.deepEqual(
+      started.map((worker) => requestsOf(worker, "score").length),
+      [2, 1],
+    );
   });
 
   test("a ranking of a pool yields the best results so far, and equal scores keep the order of the candidates", async () => {
@@ -126,7 +141,10 @@ describe("a pool", () => {
     for (const text of queries) alone.push((await reranker.rerank({ query: text, documents: manyDocuments })).results);
     const turns = [];
     const calls = queries.map((text) => reranker.rerank({ query: text, documents: manyDocuments, onProgress: () => turns.push(text) }));
-    assert.deepEqual((await Promise.all(calls)).map(({ results }) => results), alone);
+    assert.deepEqual(
+      (await Promise.all(calls)).map(({ results }) => results),
+      alone,
+    );
     assert.deepEqual(new Set(turns.slice(0, 8)), new Set(queries), `turns: ${turns.slice(0, 8)}`);
   });
 

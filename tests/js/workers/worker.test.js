@@ -26,7 +26,9 @@ async function load(workers) {
   for (const name of readdirSync(url)) files.set(name, new Blob([readFileSync(new URL(name, url))]));
   const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
   const startWorker = () => {
-    const program = silent ? new URL("data:text/javascript,setInterval(() => {}, 1000)") : new URL("../support/children/trapping-worker.js", import.meta.url);
+    const program = silent
+      ? new URL("data:text/javascript,setInterval(() => {}, 1000)")
+      : new URL("../support/children/trapping-worker.js", import.meta.url);
     const worker = new Worker(program);
     workers.push(worker);
     return portOf(worker);
@@ -51,9 +53,12 @@ describe("a worker", () => {
   after(() => reranker.dispose());
 
   const failures = {
-    "traps": { how: () => reranker.rerank({ query: "q", documents: ["trap"] }), message: /failed \(unreachable\)/ },
-    "exits": { how: () => reranker.rerank({ query: "q", documents: ["exit"] }), message: /the worker ended \(it exited with code 3\)/ },
-    "sends a malformed message": { how: () => reranker.rerank({ query: "q", documents: ["nonsense"] }), message: /sent an invalid reply: a field of "partial" is wrong/ },
+    traps: { how: () => reranker.rerank({ query: "q", documents: ["trap"] }), message: /failed \(unreachable\)/ },
+    exits: { how: () => reranker.rerank({ query: "q", documents: ["exit"] }), message: /the worker ended \(it exited with code 3\)/ },
+    "sends a malformed message": {
+      how: () => reranker.rerank({ query: "q", documents: ["nonsense"] }),
+      message: /sent an invalid reply: a field of "partial" is wrong/,
+    },
     "is killed": {
       how: async () => {
         const call = reranker.rerank({ query: "q", documents: severalBatches });
@@ -67,10 +72,15 @@ describe("a worker", () => {
     test(`a worker that ${name} rejects its calls with the code internal, and the next call works`, async () => {
       const expected = await reranker.rerank({ query: "q", documents: severalBatches });
       const collection = await reranker.prepare(severalBatches);
-      const concurrent = assert.rejects(reranker.rerank({ query: "q", documents: severalBatches.concat(severalBatches, severalBatches) }), { code: "internal" });
+      const concurrent = assert.rejects(reranker.rerank({ query: "q", documents: severalBatches.concat(severalBatches, severalBatches) }), {
+        code: "internal",
+      });
       await rejectsWith("internal", message, how);
       await concurrent;
-      const [again, prepared] = await Promise.all([reranker.rerank({ query: "q", documents: severalBatches }), lastOf(collection.rank("q"))]);
+      const [again, prepared] = await Promise.all([
+        reranker.rerank({ query: "q", documents: severalBatches }),
+        lastOf(collection.rank("q")),
+      ]);
       assert.deepEqual(again.results, expected.results);
       assert.deepEqual(prepared.results, expected.results, "collections are prepared again");
       assert.equal(workers.length, 2);
@@ -90,7 +100,9 @@ describe("a worker", () => {
       await assert.rejects(call, { code });
       silent = false;
       reranker.dispose();
-      await Promise.all(workers.map((worker) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))));
+      await Promise.all(
+        workers.map((worker) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))),
+      );
     });
   }
 
@@ -105,12 +117,21 @@ describe("a worker", () => {
     const expected = await reranker.score([["q", "d"]]);
     const replies = [];
     workers[0].on("message", (message) => replies.push(message));
-    for (const message of [{ type: "score", call: 99 }, { type: "score", call: 98, job: { kind: "pairs", queries: ["q"], documents: [] }, scores: "model" }]) {
+    for (const message of [
+      { type: "score", call: 99 },
+      { type: "score", call: 98, job: { kind: "pairs", queries: ["q"], documents: [] }, scores: "model" },
+    ]) {
       workers[0].postMessage(message);
     }
     assert.deepEqual(await reranker.score([["q", "d"]]), expected);
     const failed = replies.filter(({ type }) => type === "failed").map(({ call, code, fatal }) => ({ call, code, fatal }));
-    assert.deepEqual(failed.sort((a, b) => a.call - b.call), [{ call: 98, code: "input", fatal: false }, { call: 99, code: "input", fatal: false }]);
+    assert.deepEqual(
+      failed.sort((a, b) => a.call - b.call),
+      [
+        { call: 98, code: "input", fatal: false },
+        { call: 99, code: "input", fatal: false },
+      ],
+    );
   });
 
   test("dispose ends the worker and rejects its calls with the code disposed", async () => {

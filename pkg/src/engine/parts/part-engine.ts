@@ -18,7 +18,11 @@ export class PartEngine {
    * Loads a part of a model. Reads only the bytes of the weights that belong to it.
    * @throws RankletError as `Engine.load`
    */
-  static async load(files: ReadonlyMap<string, FileData>, settings: EngineSettings, { part, unpooledRows, cuts }: PartSettings): Promise<PartEngine> {
+  static async load(
+    files: ReadonlyMap<string, FileData>,
+    settings: EngineSettings,
+    { part, unpooledRows, cuts }: PartSettings,
+  ): Promise<PartEngine> {
     const { smallFiles, weights } = await readSmallFiles(files, settings.weights);
     // The limit is for all parts together, and the first one checks it.
     const { max_memory_bytes: _, ...ownSettings } = settings;

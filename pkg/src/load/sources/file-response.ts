@@ -47,9 +47,18 @@ type Description = Pick<FileResponse, "etag" | "commit" | "sha256" | "announced"
  * @throws RankletError `network`; a `TransientError` if another attempt may succeed
  */
 export async function requestFile(url: URL, options: DownloadOptions, earlier?: AvailableBytes): Promise<FileResponse | undefined> {
-  const available = earlier === undefined || earlier.length === 0 || (earlier.etag === undefined && !earlier.isPinned) ? undefined : earlier;
+  const available =
+    earlier === undefined || earlier.length === 0 || (earlier.etag === undefined && !earlier.isPinned) ? undefined : earlier;
   if (available?.isComplete === true && available.isPinned) {
-    return { body: undefined, start: available.length, isUnchanged: true, etag: available.etag, commit: undefined, sha256: undefined, announced: undefined };
+    return {
+      body: undefined,
+      start: available.length,
+      isUnchanged: true,
+      etag: available.etag,
+      commit: undefined,
+      sha256: undefined,
+      announced: undefined,
+    };
   }
   const redirects: Headers[] = [];
   const onRedirect = options.hasCors ? undefined : (headers: Headers): void => void redirects.push(headers);
@@ -65,14 +74,20 @@ export async function requestFile(url: URL, options: DownloadOptions, earlier?: 
 }
 
 /** Interprets the response to a request for the rest of a file. Returns `undefined` if the available bytes cannot be used. */
-async function restOf(response: Response, answer: Description, { length, isComplete, isPinned, etag }: AvailableBytes): Promise<FileResponse | undefined> {
+async function restOf(
+  response: Response,
+  answer: Description,
+  { length, isComplete, isPinned, etag }: AvailableBytes,
+): Promise<FileResponse | undefined> {
   const isSame = answer.etag === undefined ? isPinned || response.status === 304 : answer.etag === etag;
   if (isComplete && isSame && (response.status === 304 || response.status === 200)) {
     await response.body?.cancel();
     return { ...answer, body: undefined, start: length, isUnchanged: true, announced: undefined };
   }
   const isRest = response.status === 206 && isSame && startOf(response, length) === length && !response.headers.has("content-encoding");
-  return isRest ? { ...answer, body: contentOf(response), start: length, isUnchanged: false, announced: wholeLength(response, length) } : undefined;
+  return isRest
+    ? { ...answer, body: contentOf(response), start: length, isUnchanged: false, announced: wholeLength(response, length) }
+    : undefined;
 }
 
 /**
@@ -84,7 +99,11 @@ async function wholeFile(url: URL, response: Response, answer: Description, opti
   if (response.status === 200 && !page) return { ...answer, body: contentOf(response), start: 0, isUnchanged: false };
   await response.body?.cancel();
   if (response.status === 404 || (page && options.pageIsMissing)) return undefined;
-  if (page) throw new RankletError("network", `${url.href} answered with a page of HTML instead of the file, such as a login or an error: check the address and the access to the model`);
+  if (page)
+    throw new RankletError(
+      "network",
+      `${url.href} answered with a page of HTML instead of the file, such as a login or an error: check the address and the access to the model`,
+    );
   throw statusError(url, response, options);
 }
 
@@ -108,7 +127,11 @@ function describe({ headers, type }: Response, redirects: readonly Headers[]): D
   // The content-length of a compressed body is not that of the file.
   const sent = headers.has("content-encoding") ? undefined : parseLength(headers.get("content-length"));
   const announced =
-    linked !== undefined ? { bytes: linked, exact: true, mayBeCompressed: false } : sent === undefined ? undefined : { bytes: sent, exact: false, mayBeCompressed: type === "cors" };
+    linked !== undefined
+      ? { bytes: linked, exact: true, mayBeCompressed: false }
+      : sent === undefined
+        ? undefined
+        : { bytes: sent, exact: false, mayBeCompressed: type === "cors" };
   return {
     etag: strongEtag(headers.get("etag")),
     commit: commitOf(first("x-repo-commit")),

@@ -25,7 +25,10 @@ export class GivenSource implements FileSource {
     this.#files = withUrls(files, context);
     this.#missingAdvice = missingAdvice;
     this.#context = context;
-    this.#progress = new ProgressTally(fixedNames.filter((name) => this.#isUrl(name)), context.onProgress);
+    this.#progress = new ProgressTally(
+      fixedNames.filter((name) => this.#isUrl(name)),
+      context.onProgress,
+    );
   }
 
   async list(): Promise<ReadonlySet<string>> {
@@ -79,7 +82,10 @@ export class GivenSource implements FileSource {
       case "URL":
         return this.#readUrl(file, content as URL);
       default:
-        throw new RankletError("input", `load: ${file.name} must be a Uint8Array, an ArrayBuffer, a Blob, a Response, a stream, a URL or a path, not ${kindOf(content)}`);
+        throw new RankletError(
+          "input",
+          `load: ${file.name} must be a Uint8Array, an ArrayBuffer, a Blob, a Response, a stream, a URL or a path, not ${kindOf(content)}`,
+        );
     }
   }
 
@@ -101,7 +107,8 @@ export class GivenSource implements FileSource {
       this.#reportWhole(name, content.size);
       return content;
     }
-    if (offline !== undefined) throw new RankletError("network", `${name} is not local: ${url.href} cannot be downloaded, because ${offline}`);
+    if (offline !== undefined)
+      throw new RankletError("network", `${name} is not local: ${url.href} cannot be downloaded, because ${offline}`);
     const download = await Download.open(url, { signal, fetch, pageIsMissing: true, hasCors: platform.hasCors, isPinned: false });
     if (download === undefined) throw new RankletError("network", this.#missingMessage(name, `${url.href} answered 404 or a page of HTML`));
     this.#progress.expect(name, download.length);
@@ -124,6 +131,7 @@ export class GivenSource implements FileSource {
 
 /** Returns the files with the strings that are URLs or paths as URLs. Their values are read once, because a getter may compute them. */
 function withUrls(files: Readonly<Record<string, unknown>>, { platform, fetch }: SourceContext): Readonly<Record<string, unknown>> {
-  const urlOf = (content: unknown): unknown => (typeof content === "string" ? (fileUrl(platform, content, fetch !== undefined) ?? content) : content);
+  const urlOf = (content: unknown): unknown =>
+    typeof content === "string" ? (fileUrl(platform, content, fetch !== undefined) ?? content) : content;
   return Object.fromEntries(Object.entries(files).map(([name, content]) => [name, urlOf(content)]));
 }

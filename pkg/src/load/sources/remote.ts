@@ -148,7 +148,8 @@ export class RemoteSource implements FileSource {
     const entry = this.#entry;
     const listed = this.#validListing?.large.get(name)?.sha256;
     return download.read({
-      openSink: (version, start) => (entry === undefined ? Promise.resolve(new BlobSink(pieces)) : entry.openSink(name, version, start, pieces)),
+      openSink: (version, start) =>
+        entry === undefined ? Promise.resolve(new BlobSink(pieces)) : entry.openSink(name, version, start, pieces),
       onReused: () => entry?.reuse(name),
       onBytes: (loaded, total) => this.#progress.report(name, loaded, total),
       newSha256: () => this.#platform.newSha256(),

@@ -28,7 +28,8 @@ export async function startInWorkers(inputs: WorkerInputs, signal: AbortSignal):
   const { startWorker, module, files, settings, workers, maxAutoWorkers, cpuCount, split, survivesLoss = false } = inputs;
   const first = startWorker();
   const start = { startWorker, module, files, settings };
-  const size: PoolSize = workers === "auto" ? { workers: Math.min(cpuCount, maxAutoWorkers), waitForAll: false } : { workers, waitForAll: true };
+  const size: PoolSize =
+    workers === "auto" ? { workers: Math.min(cpuCount, maxAutoWorkers), waitForAll: false } : { workers, waitForAll: true };
   const mode = split === "auto" && workers !== "auto" ? "copies" : split;
   if (settings.device === "auto") return raceDevices(first, start, size, mode, survivesLoss, signal);
   const isAlone = size.workers === 1 || settings.device === "gpu";
@@ -38,10 +39,19 @@ export async function startInWorkers(inputs: WorkerInputs, signal: AbortSignal):
 }
 
 /** Loads into the first worker, which chooses between copies and layers by the predicted memory, and into the others. */
-async function startSplit(first: WorkerPort, start: WorkerStart, size: PoolSize, mode: SplitRequest["mode"], survivesLoss: boolean, signal: AbortSignal): Promise<Scorer> {
+async function startSplit(
+  first: WorkerPort,
+  start: WorkerStart,
+  size: PoolSize,
+  mode: SplitRequest["mode"],
+  survivesLoss: boolean,
+  signal: AbortSignal,
+): Promise<Scorer> {
   const prestarted = PrestartedWorkers.start(first, start, size.workers - 1);
   const request = { mode, workers: size.workers, maxBytes: start.settings.max_memory_bytes };
-  const { plan, model, connector } = await prestarted.whileLoading(LayersConnector.load(new WorkerConnection(first), start, request, prestarted, signal));
+  const { plan, model, connector } = await prestarted.whileLoading(
+    LayersConnector.load(new WorkerConnection(first), start, request, prestarted, signal),
+  );
   const scorer = new WorkerScorer(connector ?? new WorkerStarter(start), model.info, model.connection);
   const workers = plan.split === "copies" ? plan.workers : 1;
   if (workers === 1) prestarted.end();
@@ -56,7 +66,14 @@ async function startSplit(first: WorkerPort, start: WorkerStart, size: PoolSize,
  * otherwise the other workers join it and all compute on the CPU. If the model is too large for copies, it is then loaded again,
  * some layers into each worker.
  */
-async function raceDevices(first: WorkerPort, start: WorkerStart, size: PoolSize, mode: WorkerInputs["split"], survivesLoss: boolean, signal: AbortSignal): Promise<Scorer> {
+async function raceDevices(
+  first: WorkerPort,
+  start: WorkerStart,
+  size: PoolSize,
+  mode: WorkerInputs["split"],
+  survivesLoss: boolean,
+  signal: AbortSignal,
+): Promise<Scorer> {
   const onCpu = { ...start, settings: { ...start.settings, device: "cpu" } };
   const racing = { ...start, settings: { ...start.settings, cpu_workers: size.workers } };
   const prestarted = PrestartedWorkers.start(first, onCpu, size.workers - 1);

@@ -27,7 +27,10 @@ export async function startWhileArriving(
         try {
           await abortable(Promise.all([starting, whole]), controller.signal);
         } catch (error) {
-          starting.then((scorer) => scorer.dispose(), () => {}); // The first error counts.
+          starting.then(
+            (scorer) => scorer.dispose(),
+            () => {},
+          ); // The first error counts.
           throw error;
         }
         return starting;
@@ -42,5 +45,7 @@ export async function startWhileArriving(
 /** Adds to an engine's error about weights that they may be damaged, if the check after their download has not taken place. */
 function orDamaged(error: unknown, arriving: readonly ArrivingFile[]): unknown {
   if (!(error instanceof RankletError) || error.code !== "weights" || !arriving.some((file) => file.isArriving)) return error;
-  return new RankletError("weights", `${error.message}; the weights were still being downloaded, and may be damaged: try again`, { cause: error });
+  return new RankletError("weights", `${error.message}; the weights were still being downloaded, and may be damaged: try again`, {
+    cause: error,
+  });
 }

@@ -31,7 +31,11 @@ export async function startScorer(inputs: EngineInputs, signal: AbortSignal): Pr
   }
 }
 
-async function startHere({ platform, module, files, settings }: EngineInputs, warnings: readonly string[], signal: AbortSignal): Promise<Scorer> {
+async function startHere(
+  { platform, module, files, settings }: EngineInputs,
+  warnings: readonly string[],
+  signal: AbortSignal,
+): Promise<Scorer> {
   const whole = await wholeFiles(files);
   throwIfAborted(signal);
   startEngine(module);

@@ -111,7 +111,11 @@ export class CachedScorer implements Scorer {
       }
     }
     const scoring = this.#scoreOwn(keyed, own, options);
-    const [abandoned] = await Promise.all([abortable(this.#receive(keyed, arrivals, awaited, options), options.signal), scoring, this.#deliver(keyed, known, options)]);
+    const [abandoned] = await Promise.all([
+      abortable(this.#receive(keyed, arrivals, awaited, options), options.signal),
+      scoring,
+      this.#deliver(keyed, known, options),
+    ]);
     return abandoned;
   }
 
@@ -127,7 +131,10 @@ export class CachedScorer implements Scorer {
       const positions = Uint32Array.from({ length: count }, (_, at) => own[indices?.[at] ?? done + at] as number);
       done += count;
       positions.forEach((position, at) => {
-        const scores = [...partial.scores.subarray(at * numLabels, (at + 1) * numLabels), ...(partial.spans?.subarray(2 * at, 2 * at + 2) ?? [])];
+        const scores = [
+          ...partial.scores.subarray(at * numLabels, (at + 1) * numLabels),
+          ...(partial.spans?.subarray(2 * at, 2 * at + 2) ?? []),
+        ];
         const key = keyed.keys[position] as string;
         unfinished.delete(key);
         this.#cache.set(key, scores);

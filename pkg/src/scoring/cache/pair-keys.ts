@@ -17,7 +17,8 @@ export class PairKeys {
   /** Returns the key of each pair of a job. `engine` names what computes the scores, and what they are. */
   of(job: Exclude<Job, { kind: "variants" }>, engine: string): string[] {
     const pairKey = (query: string, document: string): string => this.#hash(engine, query, document);
-    if (job.kind === "pairs") return job.queries.map((query, index) => pairKey(this.#hash(query), this.#documentKey(job.documents[index] as string, undefined)));
+    if (job.kind === "pairs")
+      return job.queries.map((query, index) => pairKey(this.#hash(query), this.#documentKey(job.documents[index] as string, undefined)));
     const query = this.#hash(job.query);
     if (job.kind === "query") return job.documents.map((document) => pairKey(query, this.#documentKey(document, job.limits)));
     const documents = this.#collections.get(job.collection) ?? [];
@@ -36,7 +37,10 @@ export class PairKeys {
     this.#collections.delete(collection);
   }
 
-  #documentKey(text: string, { maxTokensPerDocument, longDocuments }: DocumentLimits = { maxTokensPerDocument: undefined, longDocuments: "truncate" }): string {
+  #documentKey(
+    text: string,
+    { maxTokensPerDocument, longDocuments }: DocumentLimits = { maxTokensPerDocument: undefined, longDocuments: "truncate" },
+  ): string {
     return this.#hash(`${longDocuments} ${maxTokensPerDocument ?? "all"}`, text);
   }
 

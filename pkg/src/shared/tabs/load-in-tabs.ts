@@ -27,7 +27,12 @@ export interface ModelOfTabs {
  * Loads a model that all tabs share.
  * @throws NotSharedError if this is not possible; or as `loadModel`
  */
-export async function loadInTabs(platform: Platform, model: ModelOfTabs, signal: AbortSignal, onProgress: (progress: DownloadProgress) => void): Promise<LoadedModel> {
+export async function loadInTabs(
+  platform: Platform,
+  model: ModelOfTabs,
+  signal: AbortSignal,
+  onProgress: (progress: DownloadProgress) => void,
+): Promise<LoadedModel> {
   const { wasm, scoreCache } = readLoadOptions(platform, model.options);
   const module = (): Promise<WebAssembly.Module> => engineModule(platform, { wasm: locateEngine(platform, wasm, false), fetch: undefined });
   const connect = async (connectSignal: AbortSignal, report: (progress: DownloadProgress) => void): Promise<ConnectedModel> => {
@@ -36,12 +41,18 @@ export async function loadInTabs(platform: Platform, model: ModelOfTabs, signal:
     try {
       const joined = await abortable(link.join(report), connectSignal);
       if (joined !== undefined) return { connection, info: joined };
-      const start = async (inputs: EngineInputs, startSignal: AbortSignal): Promise<Scorer> => startedOn(connection, await abortable(link.load(inputs), startSignal));
+      const start = async (inputs: EngineInputs, startSignal: AbortSignal): Promise<Scorer> =>
+        startedOn(connection, await abortable(link.load(inputs), startSignal));
       const onOwnProgress = (progress: DownloadProgress): void => {
         link.reportProgress(progress);
         report(progress);
       };
-      const { info } = await loadModel(platform, model.source, { ...model.options, signal: connectSignal, onProgress: onOwnProgress }, start);
+      const { info } = await loadModel(
+        platform,
+        model.source,
+        { ...model.options, signal: connectSignal, onProgress: onOwnProgress },
+        start,
+      );
       return { connection, info };
     } catch (error) {
       connection.close("the model could not be loaded");

@@ -63,7 +63,15 @@ export function parseTabMessage(message: unknown): TabMessage | string {
 
 /** Validates a message of the shared worker. Returns what is wrong with it if it is not one. */
 export function parseSharedMessage(message: unknown): SharedMessage | string {
-  const guards: Guards<SharedMessage> = { ready: isReady, supply: isSupply, progress: isProgress, loaded: isLoaded, failed: isFailed, start: isStart, terminate: isTerminate };
+  const guards: Guards<SharedMessage> = {
+    ready: isReady,
+    supply: isSupply,
+    progress: isProgress,
+    loaded: isLoaded,
+    failed: isFailed,
+    start: isStart,
+    terminate: isTerminate,
+  };
   return parse<SharedMessage>(message, guards);
 }
 
@@ -73,7 +81,14 @@ function isJoin(message: Fields): message is Fields & TabMessageOf<"join"> {
 
 function isLoad(message: Fields): message is Fields & TabMessageOf<"load"> {
   const { files, settings, workers, maxAutoWorkers, split } = message;
-  return isFiles(files) && [...files.values()].every((data) => "size" in data && !isArriving(data)) && isSettings(settings) && (workers === "auto" || isWorkers(workers)) && isWorkers(maxAutoWorkers) && (split === "auto" || split === "copies" || split === "layers");
+  return (
+    isFiles(files) &&
+    [...files.values()].every((data) => "size" in data && !isArriving(data)) &&
+    isSettings(settings) &&
+    (workers === "auto" || isWorkers(workers)) &&
+    isWorkers(maxAutoWorkers) &&
+    (split === "auto" || split === "copies" || split === "layers")
+  );
 }
 
 function isProgress(message: Fields): message is Fields & TabMessageOf<"progress"> & SharedMessageOf<"progress"> {
@@ -105,7 +120,12 @@ function isLoaded(message: Fields): message is Fields & SharedMessageOf<"loaded"
 
 function isFailed(message: Fields): message is Fields & SharedMessageOf<"failed"> {
   const { code, message: text, item, isStart } = message;
-  return errorCodes.some((known) => known === code) && typeof text === "string" && (item === undefined || isItem(item)) && typeof isStart === "boolean";
+  return (
+    errorCodes.some((known) => known === code) &&
+    typeof text === "string" &&
+    (item === undefined || isItem(item)) &&
+    typeof isStart === "boolean"
+  );
 }
 
 function isStart(message: Fields): message is Fields & SharedMessageOf<"start"> {

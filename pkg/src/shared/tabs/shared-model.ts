@@ -67,7 +67,10 @@ export class SharedModel {
   #receive(tab: Tab, message: TabMessage | string): void {
     if (!this.#tabs.has(tab)) return;
     if (typeof message === "string" || message.type === "join") {
-      this.#fail(tab, new RankletError("internal", `the tab sent an invalid message: ${typeof message === "string" ? message : "it has joined already"}`));
+      this.#fail(
+        tab,
+        new RankletError("internal", `the tab sent an invalid message: ${typeof message === "string" ? message : "it has joined already"}`),
+      );
       return;
     }
     switch (message.type) {
@@ -138,7 +141,10 @@ export class SharedModel {
     const startWorker = (): WorkerPort => this.#startWorker();
     const cpuCount = navigator.hardwareConcurrency;
     try {
-      const engine = await startInWorkers({ startWorker, module: undefined, files, settings, workers, maxAutoWorkers, split, cpuCount, survivesLoss: true }, supplier.controller.signal);
+      const engine = await startInWorkers(
+        { startWorker, module: undefined, files, settings, workers, maxAutoWorkers, split, cpuCount, survivesLoss: true },
+        supplier.controller.signal,
+      );
       if (this.#supplier !== supplier) return engine.dispose();
       this.#engine = engine;
       this.#supplier = undefined;

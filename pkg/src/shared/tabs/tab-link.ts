@@ -69,7 +69,11 @@ export class TabLink {
       } catch (error) {
         release();
         throwIfAborted(signal);
-        throw new NotSharedError("unsupported", `the engine is not shared with other tabs, because the shared worker cannot be used: ${messageOf(error)}`, { cause: error });
+        throw new NotSharedError(
+          "unsupported",
+          `the engine is not shared with other tabs, because the shared worker cannot be used: ${messageOf(error)}`,
+          { cause: error },
+        );
       } finally {
         clearTimeout(timer);
       }

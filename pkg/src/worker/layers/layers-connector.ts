@@ -39,7 +39,13 @@ export class LayersConnector implements Connector {
    * @param prestarted other workers, which are used for layers
    * @throws RankletError as `Engine.load`; `internal` if a worker ends
    */
-  static async load(first: WorkerConnection, start: WorkerStart, request: SplitRequest, prestarted: PrestartedWorkers, signal: AbortSignal): Promise<SplitModel> {
+  static async load(
+    first: WorkerConnection,
+    start: WorkerStart,
+    request: SplitRequest,
+    prestarted: PrestartedWorkers,
+    signal: AbortSignal,
+  ): Promise<SplitModel> {
     let plan: SplitPlan = { split: "copies", workers: 1 };
     const connectors: LayersConnector[] = [];
     const onPlan = (planned: SplitPlan, loading: AbortSignal): Promise<void> | undefined => {
@@ -90,7 +96,10 @@ export class LayersConnector implements Connector {
     const { cuts, unpooledRows } = this.#plan;
     try {
       const sent = await filesFor(connection, files);
-      await connection.call((call) => ({ type: "load-part", call, module, files: sent, settings, part: { part, cuts, unpooledRows } }), { signal, transfer: movedWith(sent) });
+      await connection.call((call) => ({ type: "load-part", call, module, files: sent, settings, part: { part, cuts, unpooledRows } }), {
+        signal,
+        transfer: movedWith(sent),
+      });
     } catch (error) {
       connection.close("the worker could not load its layers");
       throw error;

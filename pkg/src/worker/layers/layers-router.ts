@@ -78,7 +78,9 @@ export class LayersRouter {
     stage.sent++;
     const { stream, offsets } = batch;
     try {
-      const answer = await stage.connection.call((call) => ({ type: "run", call, stream, offsets }), { transfer: [stream.buffer as ArrayBuffer] });
+      const answer = await stage.connection.call((call) => ({ type: "run", call, stream, offsets }), {
+        transfer: [stream.buffer as ArrayBuffer],
+      });
       if (answer.type !== "ran") throw new RankletError("internal", "the worker did not return the values of a micro-batch");
       batch.stream = answer.values;
       batch.ms += answer.ms;

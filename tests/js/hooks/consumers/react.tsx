@@ -1,7 +1,10 @@
 // Compiled and never run: components of React, and code that must not compile.
 import { useRanking, useReranker, type Ranking, type RerankerState } from "ranklet/react";
 
-interface Row { readonly id: number; readonly text: string }
+interface Row {
+  readonly id: number;
+  readonly text: string;
+}
 
 export function Search({ query, rows }: { query: string; rows: readonly Row[] }) {
   const state: RerankerState = useReranker("org/name", { workers: 1, revision: "main" });
@@ -15,7 +18,8 @@ export function Search({ query, rows }: { query: string; rows: readonly Row[] })
     <ul onClick={ranking.cancel}>
       {ranking.results.map(({ index, document, score, highlights }) => (
         <li key={index}>
-          {document?.id} {score.toFixed(2)} {document?.text.slice(highlights?.[0]?.start, highlights?.[0]?.end)} {state.progress?.overall.loaded}
+          {document?.id} {score.toFixed(2)} {document?.text.slice(highlights?.[0]?.start, highlights?.[0]?.end)}{" "}
+          {state.progress?.overall.loaded}
         </li>
       ))}
     </ul>

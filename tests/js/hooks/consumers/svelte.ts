@@ -1,11 +1,19 @@
 // Compiled and never run: what a component of Svelte writes, and code that must not compile.
 import { useRanking, useReranker, type Ranking } from "ranklet/svelte";
 
-interface Row { readonly id: number; readonly text: string }
+interface Row {
+  readonly id: number;
+  readonly text: string;
+}
 
 export function search(query: () => string, rows: () => readonly Row[]): number | undefined {
   const model = useReranker(() => "org/name", { workers: 1 });
-  const ranking: Ranking<Row> = useRanking(() => model.reranker, query, rows, () => ({ topN: 3, highlights: 1 }));
+  const ranking: Ranking<Row> = useRanking(
+    () => model.reranker,
+    query,
+    rows,
+    () => ({ topN: 3, highlights: 1 }),
+  );
   // @ts-expect-error the arguments are functions
   useRanking(model.reranker, query, rows);
   ranking.cancel();

@@ -2,7 +2,10 @@
 import { useRanking, useReranker, type Ranking } from "ranklet/vue";
 import { computed, defineComponent, ref } from "vue";
 
-interface Row { readonly id: number; readonly text: string }
+interface Row {
+  readonly id: number;
+  readonly text: string;
+}
 
 export const Search = defineComponent({
   props: { name: { type: String, required: true } },

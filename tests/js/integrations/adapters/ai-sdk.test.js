@@ -21,10 +21,16 @@ before(async () => {
 after(() => reranker.dispose());
 
 test("a provider refuses an unknown option", () => {
-  assert.throws(() => createRanklet({ model: "ranklet/small" }), { code: "input", message: /createRanklet: unknown option "model"; known are rerankers, loadOptions/ });
+  assert.throws(() => createRanklet({ model: "ranklet/small" }), {
+    code: "input",
+    message: /createRanklet: unknown option "model"; known are rerankers, loadOptions/,
+  });
 });
 
-for (const [version, ai] of [["6", ai6], ["7", ai7]]) {
+for (const [version, ai] of [
+  ["6", ai6],
+  ["7", ai7],
+]) {
   describe(`rerank of the AI SDK ${version}`, () => {
     const rerank = (options) => ai.rerank({ model: ranklet("default"), query, documents, ...options });
     const rows = ({ ranking }) => ranking.map(({ originalIndex, score }) => ({ index: originalIndex, score }));
@@ -69,11 +75,17 @@ for (const [version, ai] of [["6", ai6], ["7", ai7]]) {
     test("passes scores and limits on, and refuses an unknown option", async () => {
       const raw = await rerank({ providerOptions: { ranklet: { scores: "raw", longDocuments: "chunk", maxTokensPerDocument: 50 } } });
       assert.deepEqual(rows(raw), (await reranker.rerank({ query, documents, scores: "raw" })).results);
-      await assert.rejects(rerank({ providerOptions: { ranklet: { score: "raw" } } }), { code: "input", message: /unknown option "score"/ });
+      await assert.rejects(rerank({ providerOptions: { ranklet: { score: "raw" } } }), {
+        code: "input",
+        message: /unknown option "score"/,
+      });
     });
 
     test("refuses documents of different types", async () => {
-      await assert.rejects(rerank({ documents: ["a", { b: 1 }] }), { code: "input", message: /documents\[1\] must be a string, like documents\[0\]/ });
+      await assert.rejects(rerank({ documents: ["a", { b: 1 }] }), {
+        code: "input",
+        message: /documents\[1\] must be a string, like documents\[0\]/,
+      });
       await assert.rejects(rerank({ documents: [{ text: "a" }, "b"] }), { code: "input", message: /documents\[1\] must be an object/ });
     });
 

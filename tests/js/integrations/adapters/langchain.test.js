@@ -12,7 +12,9 @@ import { question } from "../../support/servers/rerank-handler.js";
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { RankletRerank } = await import(new URL("adapters/langchain.js", dist));
 const { query, best } = question;
-const documents = question.documents.map((pageContent, index) => new Document({ id: `d${index}`, pageContent, metadata: { source: `${index}.txt` } }));
+const documents = question.documents.map(
+  (pageContent, index) => new Document({ id: `d${index}`, pageContent, metadata: { source: `${index}.txt` } }),
+);
 
 let reranker, expected;
 before(async () => {
@@ -38,7 +40,10 @@ describe("a compressor", () => {
 
   test("works in a retriever", async () => {
     const store = await MemoryVectorStore.fromDocuments(documents, new FakeEmbeddings());
-    const retriever = new ContextualCompressionRetriever({ baseCompressor: new RankletRerank({ reranker, topN: 1 }), baseRetriever: store.asRetriever(3) });
+    const retriever = new ContextualCompressionRetriever({
+      baseCompressor: new RankletRerank({ reranker, topN: 1 }),
+      baseRetriever: store.asRetriever(3),
+    });
     const [found, ...others] = await retriever.invoke(query);
     assert.equal(found.pageContent, documents[best].pageContent);
     assert.equal(found.metadata.relevanceScore, expected[0].score);
@@ -46,7 +51,10 @@ describe("a compressor", () => {
   });
 
   test("has no documents for no documents, and loads no model for them", async () => {
-    assert.deepEqual(await new RankletRerank({ model: "no/model", loadOptions: { localFilesOnly: true, cache: false } }).compressDocuments([], query), []);
+    assert.deepEqual(
+      await new RankletRerank({ model: "no/model", loadOptions: { localFilesOnly: true, cache: false } }).compressDocuments([], query),
+      [],
+    );
   });
 
   test("stops at its signal", async () => {
@@ -57,17 +65,26 @@ describe("a compressor", () => {
   test("ranks texts like CohereRerank, with the scores that are wanted", async () => {
     const rows = await new RankletRerank({ reranker, scores: "raw" }).rerank(question.documents, query);
     const raw = (await reranker.rerank({ query, documents: question.documents, scores: "raw" })).results;
-    assert.deepEqual(rows, raw.map(({ index, score }) => ({ index, relevanceScore: score })));
+    assert.deepEqual(
+      rows,
+      raw.map(({ index, score }) => ({ index, relevanceScore: score })),
+    );
   });
 
   test("returns as many rows as the call wants, and refuses the other options of CohereRerank", async () => {
     const compressor = new RankletRerank({ reranker, topN: 2 });
     assert.equal((await compressor.rerank(question.documents, query)).length, 2);
     assert.equal((await compressor.rerank(question.documents, query, { topN: 1 })).length, 1);
-    await assert.rejects(compressor.rerank(question.documents, query, { maxChunksPerDoc: 1 }), { code: "input", message: /unknown option "maxChunksPerDoc"/ });
+    await assert.rejects(compressor.rerank(question.documents, query, { maxChunksPerDoc: 1 }), {
+      code: "input",
+      message: /unknown option "maxChunksPerDoc"/,
+    });
   });
 
   test("refuses an unknown option in its first call", async () => {
-    await assert.rejects(new RankletRerank({ reranker, top: 1 }).compressDocuments(documents, query), { code: "input", message: /unknown option "top"/ });
+    await assert.rejects(new RankletRerank({ reranker, top: 1 }).compressDocuments(documents, query), {
+      code: "input",
+      message: /unknown option "top"/,
+    });
   });
 });

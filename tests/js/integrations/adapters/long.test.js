@@ -14,7 +14,9 @@ const { Reranker } = await import(new URL("index.node.js", dist));
 const { query, documents } = question;
 const packages = ["genkit@1.42.0", "@mastra/core@0.24.9", "@mastra/rag@1.3.6", "typescript@7.0.2", "@types/node@20.19.43"];
 
-describe("in the real framework", { skip: process.env.RANKLET_LONG === undefined && "./build.sh test --long installs Genkit and Mastra" }, () => {
+describe("in the real framework", {
+  skip: process.env.RANKLET_LONG === undefined && "./build.sh test --long installs Genkit and Mastra",
+}, () => {
   let project, expected;
   before(async () => {
     project = installPacked();
@@ -28,20 +30,49 @@ describe("in the real framework", { skip: process.env.RANKLET_LONG === undefined
   });
   after(() => project?.remove());
 
-  const run = (script) => JSON.parse(execFileSync(process.execPath, [script, JSON.stringify([query, ...documents])], { cwd: project.folder, encoding: "utf8", timeout: 300_000 }).trim().split("\n").at(-1));
+  const run = (script) =>
+    JSON.parse(
+      execFileSync(process.execPath, [script, JSON.stringify([query, ...documents])], {
+        cwd: project.folder,
+        encoding: "utf8",
+        timeout: 300_000,
+      })
+        .trim()
+        .split("\n")
+        .at(-1),
+    );
 
   test("Genkit ranks, and keeps content and metadata", () => {
-    assert.deepEqual(run("genkit.mjs"), expected.model.map(({ index, score }) => ({ text: documents[index], metadata: { source: `${index}.txt`, score } })));
+    assert.deepEqual(
+      run("genkit.mjs"),
+      expected.model.map(({ index, score }) => ({ text: documents[index], metadata: { source: `${index}.txt`, score } })),
+    );
   });
 
   test("Mastra ranks the results of a vector search", () => {
-    assert.deepEqual(run("mastra.mjs"), expected.sigmoid.map(({ index, score }) => ({ id: `${index}`, score })));
+    assert.deepEqual(
+      run("mastra.mjs"),
+      expected.sigmoid.map(({ index, score }) => ({ id: `${index}`, score })),
+    );
   });
 
   test("the types are those of the frameworks", () => {
-    const options = { target: "ES2022", module: "NodeNext", strict: true, exactOptionalPropertyTypes: true, skipLibCheck: true, noEmit: true, types: ["node"], lib: ["ES2023", "DOM"] };
+    const options = {
+      target: "ES2022",
+      module: "NodeNext",
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: true,
+      noEmit: true,
+      types: ["node"],
+      lib: ["ES2023", "DOM"],
+    };
     writeFileSync(join(project.folder, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["consumer.ts"] }));
-    const { stdout, status } = spawnSync("npx", ["--no-install", "tsc", "-p", "."], { cwd: project.folder, encoding: "utf8", timeout: 300_000 });
+    const { stdout, status } = spawnSync("npx", ["--no-install", "tsc", "-p", "."], {
+      cwd: project.folder,
+      encoding: "utf8",
+      timeout: 300_000,
+    });
     assert.equal(stdout, "");
     assert.equal(status, 0);
   });

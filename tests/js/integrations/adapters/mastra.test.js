@@ -18,7 +18,10 @@ describe("a scorer", () => {
     const counted = { score: (pairs, options) => (calls.push(pairs.length), reranker.score(pairs, options)) };
     const scorer = createScorer({ reranker: counted });
     const scores = await Promise.all(documents.map((text) => scorer.getRelevanceScore(query, text)));
-    const expected = await reranker.score(documents.map((text) => [query, text]), { scores: "sigmoid" });
+    const expected = await reranker.score(
+      documents.map((text) => [query, text]),
+      { scores: "sigmoid" },
+    );
     assert.deepEqual(scores, [...expected]);
     assert.deepEqual(calls, [3]);
     assert.equal(await scorer.getRelevanceScore(query, documents[0]), expected[0]);
@@ -27,10 +30,15 @@ describe("a scorer", () => {
 
   test("rejects every call of a batch that fails, and works afterwards", async () => {
     let attempts = 0;
-    const failing = { score: async (pairs, options) => (attempts++ === 0 ? Promise.reject(new Error("failed")) : reranker.score(pairs, options)) };
+    const failing = {
+      score: async (pairs, options) => (attempts++ === 0 ? Promise.reject(new Error("failed")) : reranker.score(pairs, options)),
+    };
     const scorer = createScorer({ reranker: failing });
     const results = await Promise.allSettled(documents.map((text) => scorer.getRelevanceScore(query, text)));
-    assert.deepEqual(results.map(({ status }) => status), ["rejected", "rejected", "rejected"]);
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ["rejected", "rejected", "rejected"],
+    );
     assert.ok((await scorer.getRelevanceScore(query, documents[0])) > 0);
   });
 

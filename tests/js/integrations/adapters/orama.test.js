@@ -18,8 +18,14 @@ before(async () => {
 after(() => reranker.dispose());
 
 async function hits(options, params = {}) {
-  const database = await create({ schema: { id: "string", body: "string" }, plugins: [pluginRanklet({ reranker, rankFields: ["body"], ...options })] });
-  await insertMultiple(database, documents.map((body, index) => ({ id: String(index), body })));
+  const database = await create({
+    schema: { id: "string", body: "string" },
+    plugins: [pluginRanklet({ reranker, rankFields: ["body"], ...options })],
+  });
+  await insertMultiple(
+    database,
+    documents.map((body, index) => ({ id: String(index), body })),
+  );
   // Every document has a word of the query, so that the first stage finds all.
   return (await search(database, { term: query, threshold: 1, ...params })).hits;
 }
@@ -29,13 +35,19 @@ describe("the plug-in", () => {
     const found = await hits();
     const known = new Set(found.map(({ id }) => Number(id)));
     assert.ok(known.size >= 2);
-    assert.deepEqual(found.map(({ id, score }) => ({ index: Number(id), score })), expected.filter(({ index }) => known.has(index)));
+    assert.deepEqual(
+      found.map(({ id, score }) => ({ index: Number(id), score })),
+      expected.filter(({ index }) => known.has(index)),
+    );
   });
 
   test("returns topN hits, and leaves those after the candidates as they are", async () => {
     assert.equal((await hits({ topN: 1 })).length, 1);
     const plain = await hits({}, { term: "" });
-    assert.deepEqual(plain.map(({ id }) => id), ["0", "1", "2"]);
+    assert.deepEqual(
+      plain.map(({ id }) => id),
+      ["0", "1", "2"],
+    );
     const all = await hits();
     const some = await hits({ candidates: 1 });
     assert.equal(some.length, all.length);

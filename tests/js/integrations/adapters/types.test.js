@@ -14,7 +14,14 @@ test("the adapters have the types that the frameworks expect", () => {
     const types = (name) => [inRepository(`pkg/dist/${name}.d.ts`)];
     const adapters = ["ai-sdk", "langchain", "mastra", "orama"].map((name) => [`ranklet/${name}`, types(`adapters/${name}`)]);
     const strict = { target: "ES2022", strict: true, exactOptionalPropertyTypes: true, skipLibCheck: true, noEmit: true };
-    const options = { ...strict, module: "ESNext", moduleResolution: "Bundler", lib: ["ES2023", "DOM", "DOM.Iterable"], types: ["node"], paths: Object.fromEntries([["ranklet", types("index")], ...adapters]) };
+    const options = {
+      ...strict,
+      module: "ESNext",
+      moduleResolution: "Bundler",
+      lib: ["ES2023", "DOM", "DOM.Iterable"],
+      types: ["node"],
+      paths: Object.fromEntries([["ranklet", types("index")], ...adapters]),
+    };
     const consumer = fileURLToPath(new URL("consumer.ts", import.meta.url));
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: [consumer] }));
     const { status, stdout } = spawnSync(join(integrations, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8" });

@@ -38,7 +38,10 @@ describe("a request for a ranking", () => {
   test("min_score leaves out lower scores, as the answer has them", async () => {
     assert.deepEqual(scoresOf((await post("/v1/rerank", { query, documents, min_score: all[1].score })).results), all.slice(0, 2));
     const raw = (await reranker.rerank({ query, documents, scores: "raw" })).results;
-    assert.deepEqual(scoresOf((await post("/v1/rerank", { query, documents, min_score: raw[0].score, raw_scores: true })).results), raw.slice(0, 1));
+    assert.deepEqual(
+      scoresOf((await post("/v1/rerank", { query, documents, min_score: raw[0].score, raw_scores: true })).results),
+      raw.slice(0, 1),
+    );
     assert.deepEqual(await post("/rerank", { query, texts: documents, min_score: all[0].score }, "TextsResponse"), all.slice(0, 1));
   });
 
@@ -49,9 +52,16 @@ describe("a request for a ranking", () => {
     const fuse = { first_stage, method: "rrf", k: null, weight: null };
     assert.deepEqual((await post("/v2/rerank", { query, documents, fuse })).results, rows);
     const texts = await post("/rerank", { query, texts: documents, fuse }, "TextsResponse");
-    assert.deepEqual(texts, rows.map(({ relevance_score: score, ...row }) => ({ ...row, score })));
+    assert.deepEqual(
+      texts,
+      rows.map(({ relevance_score: score, ...row }) => ({ ...row, score })),
+    );
     const linear = await post("/v1/rerank", { query, documents, fuse: { first_stage, method: "linear", weight: 0 } });
-    assert.deepEqual(scoresOf(linear.results), [{ index: 2, score: 1 }, { index: 0, score: 0 }, { index: 1, score: 0 }]);
+    assert.deepEqual(scoresOf(linear.results), [
+      { index: 2, score: 1 },
+      { index: 0, score: 0 },
+      { index: 1, score: 0 },
+    ]);
   });
 
   test("highlights are the best sentences of each result, in the form of each service", async () => {
@@ -60,12 +70,24 @@ describe("a request for a ranking", () => {
     const { results } = await reranker.rerank({ query, documents: texts, scores: "sigmoid", highlights: 2 });
     const highlights = results.map((result) => result.highlights);
     assert.deepEqual(highlights.map(({ length }) => length).sort(), [0, 1, 2]);
-    for (const [path, fields] of [["/v1/rerank", {}], ["/v2/rerank", {}], ["/v1/rerank", { top_k: 3 }], ["/rerank", {}]]) {
+    for (const [path, fields] of [
+      ["/v1/rerank", {}],
+      ["/v2/rerank", {}],
+      ["/v1/rerank", { top_k: 3 }],
+      ["/rerank", {}],
+    ]) {
       const { results: rows } = await post(path, { query, documents: texts, highlights: 2, ...fields });
-      assert.deepEqual(rows.map((row) => row.highlights), highlights, path);
+      assert.deepEqual(
+        rows.map((row) => row.highlights),
+        highlights,
+        path,
+      );
     }
     const tei = await post("/rerank", { query, texts, highlights: 2 }, "TextsResponse");
-    assert.deepEqual(tei.map((row) => row.highlights), highlights);
+    assert.deepEqual(
+      tei.map((row) => row.highlights),
+      highlights,
+    );
     assert.ok(!("highlights" in (await post("/v1/rerank", { query, documents: texts, highlights: null })).results[0]));
   });
 
@@ -136,7 +158,10 @@ describe("a request for a ranking", () => {
     [{ structured: "json" }, /^structured must be "yaml" or "lines", not "json"/],
     [{ fuse: [1] }, /^fuse must be an object, not an array/],
     [{ fuse: { method: "rrf" } }, /^fuse must have the first stage's score/],
-    [{ fuse: { first_stage: [1], method: "rrf" } }, /^fuse: the first stage must have a score or null for each of the 3 documents, and it has 1/],
+    [
+      { fuse: { first_stage: [1], method: "rrf" } },
+      /^fuse: the first stage must have a score or null for each of the 3 documents, and it has 1/,
+    ],
     [{ fuse: { first_stage: [1, 2, "3"], method: "rrf" } }, /^fuse: first_stage\[2\] must be a finite number or null, not "3"/],
     [{ fuse: { first_stage: [1, 2, 3], method: "rrf", rank: 1 } }, /^fuse: unknown option "rank"/],
   ];
@@ -151,7 +176,10 @@ describe("a request for a ranking", () => {
   const textless = [
     [{ documents: [{ a: 1 }] }, /^documents\[0\] has no string `text`, .* in rank_fields$/],
     [{ documents: [{ a: 1 }], rank_fields: ["b"] }, /^no document has a field of rank_fields: "b"$/],
-    [{ documents: [{ rankFields: {} }], rank_fields: ["rankFields"] }, /^documents\[0\] field "rankFields" of rank_fields must be a string/],
+    [
+      { documents: [{ rankFields: {} }], rank_fields: ["rankFields"] },
+      /^documents\[0\] field "rankFields" of rank_fields must be a string/,
+    ],
     [{ documents: ["a"], rank_fields: ["b"] }, /^documents\[0\] must be an object with the fields of rank_fields, not "a"$/],
   ];
   for (const [fields, message] of textless) {

@@ -43,12 +43,24 @@ after(() => reranker.dispose());
 
 /** The clients that return rows with `index` and `relevanceScore`. Each is called with the key to send. */
 const clients = {
-  "cohere-ai 8, v2": (token, texts) => new cohere.CohereClientV2({ token, environment: origin }).rerank({ model: "m", query, documents: texts, topN: 2 }),
-  "cohere-ai 8, v1": (token, texts) => new cohere.CohereClient({ token, environment: origin }).rerank({ model: "m", query, documents: texts.map((text) => ({ text })), topN: 2 }),
-  "cohere-ai 7, v2": (token, texts) => new cohere7.CohereClientV2({ token, environment: origin }).rerank({ model: "m", query, documents: texts, topN: 2 }),
-  "cohere-ai 7, v1": (token, texts) => new cohere7.CohereClient({ token, environment: origin }).rerank({ model: "m", query, documents: texts, topN: 2 }),
+  "cohere-ai 8, v2": (token, texts) =>
+    new cohere.CohereClientV2({ token, environment: origin }).rerank({ model: "m", query, documents: texts, topN: 2 }),
+  "cohere-ai 8, v1": (token, texts) =>
+    new cohere.CohereClient({ token, environment: origin }).rerank({
+      model: "m",
+      query,
+      documents: texts.map((text) => ({ text })),
+      topN: 2,
+    }),
+  "cohere-ai 7, v2": (token, texts) =>
+    new cohere7.CohereClientV2({ token, environment: origin }).rerank({ model: "m", query, documents: texts, topN: 2 }),
+  "cohere-ai 7, v1": (token, texts) =>
+    new cohere7.CohereClient({ token, environment: origin }).rerank({ model: "m", query, documents: texts, topN: 2 }),
   "@langchain/cohere": async (token, texts) => ({
-    results: await new CohereRerank({ client: new cohere7.CohereClient({ token, environment: origin }), model: "m", topN: 2 }).rerank(texts, query),
+    results: await new CohereRerank({ client: new cohere7.CohereClient({ token, environment: origin }), model: "m", topN: 2 }).rerank(
+      texts,
+      query,
+    ),
   }),
 };
 
@@ -78,13 +90,25 @@ for (const [name, start] of Object.entries(servers)) {
       for (const [name, call] of Object.entries(clients)) {
         test(name, async () => {
           const { results } = await call(apiKey, documents);
-          assert.deepEqual(results.map(({ index, relevanceScore }) => result(index, relevanceScore)), expected);
+          assert.deepEqual(
+            results.map(({ index, relevanceScore }) => result(index, relevanceScore)),
+            expected,
+          );
         });
       }
 
       test("voyageai", async () => {
-        const { data, usage } = await new VoyageAIClient({ apiKey, environment: `${origin}/v1` }).rerank({ model: "m", query, documents, topK: 2, returnDocuments: true });
-        assert.deepEqual(data.map(({ index, relevanceScore }) => result(index, relevanceScore)), expected);
+        const { data, usage } = await new VoyageAIClient({ apiKey, environment: `${origin}/v1` }).rerank({
+          model: "m",
+          query,
+          documents,
+          topK: 2,
+          returnDocuments: true,
+        });
+        assert.deepEqual(
+          data.map(({ index, relevanceScore }) => result(index, relevanceScore)),
+          expected,
+        );
         assert.equal(data[0].document, documents[best]);
         assert.ok(usage.totalTokens > 0);
       });
@@ -92,7 +116,10 @@ for (const [name, start] of Object.entries(servers)) {
       for (const [name, [call, provider]] of Object.entries(providers)) {
         test(name, async () => {
           const { ranking } = await call({ model: provider().reranking("m"), query, documents, topN: 2 });
-          assert.deepEqual(ranking.map(({ originalIndex, score }) => result(originalIndex, score)), expected);
+          assert.deepEqual(
+            ranking.map(({ originalIndex, score }) => result(originalIndex, score)),
+            expected,
+          );
           assert.equal(ranking[0].document, documents[best]);
         });
       }
@@ -102,7 +129,10 @@ for (const [name, start] of Object.entries(servers)) {
       for (const [name, call] of Object.entries(clients)) {
         test(`${name}: a wrong key, and too many documents`, async () => {
           await assert.rejects(call("wrong", documents), (error) => error.statusCode === 401 && /the API key is wrong/.test(error.message));
-          await assert.rejects(call(apiKey, Array(11).fill("text")), (error) => error.statusCode === 413 && /the server takes 10/.test(error.message));
+          await assert.rejects(
+            call(apiKey, Array(11).fill("text")),
+            (error) => error.statusCode === 413 && /the server takes 10/.test(error.message),
+          );
         });
       }
 

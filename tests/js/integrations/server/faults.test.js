@@ -20,9 +20,14 @@ before(async () => {
   reranker = await Reranker.load();
   const failing = {
     info: reranker.info,
-    rerank: (job) => (job.query === "a query that fails" ? Promise.reject(new RankletError("internal", "the engine failed")) : reranker.rerank(job)),
+    rerank: (job) =>
+      job.query === "a query that fails" ? Promise.reject(new RankletError("internal", "the engine failed")) : reranker.rerank(job),
   };
-  server = serve({ fetch: createHandler(failing, { bodyTimeoutMs: 300, maxBodyBytes, onError: () => {} }), port: 0, hostname: "127.0.0.1" });
+  server = serve({
+    fetch: createHandler(failing, { bodyTimeoutMs: 300, maxBodyBytes, onError: () => {} }),
+    port: 0,
+    hostname: "127.0.0.1",
+  });
   await once(server, "listening");
   port = server.address().port;
 });
@@ -84,8 +89,15 @@ describe("the next request is right after", () => {
   });
 
   test("a model that fails, also for requests that are under way", { timeout }, async () => {
-    const answers = await Promise.all([post({ query, documents }), post({ query: "a query that fails", documents }), post({ query, documents })]);
-    assert.deepEqual(answers.map(({ status }) => status), [200, 500, 200]);
+    const answers = await Promise.all([
+      post({ query, documents }),
+      post({ query: "a query that fails", documents }),
+      post({ query, documents }),
+    ]);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 500, 200],
+    );
     assert.equal((await answers[2].json()).results[0].index, best);
     await assertNextIsRight();
   });

@@ -67,9 +67,15 @@ describe("a ranking", () => {
     const { results } = await reranker.rerank({ query, documents, scores: "raw" });
     const logits = results.map(({ score }) => score);
     const tei = await (await post("/rerank", { query, texts: documents, raw_scores: true })).json();
-    assert.deepEqual(tei.map(({ score }) => score), logits);
+    assert.deepEqual(
+      tei.map(({ score }) => score),
+      logits,
+    );
     const vllm = await (await post("/v1/rerank", { query, documents, use_activation: false })).json();
-    assert.deepEqual(vllm.results.map((row) => row.relevance_score), logits);
+    assert.deepEqual(
+      vllm.results.map((row) => row.relevance_score),
+      logits,
+    );
     const plain = await (await post("/v1/rerank", { query, documents })).json();
     for (const { relevance_score: score } of plain.results) assert.ok(score > 0 && score < 1, String(score));
   });
@@ -94,17 +100,34 @@ describe("a ranking", () => {
   test("documents are objects too, with rank_fields to choose from", async () => {
     const objects = documents.map((body, id) => ({ id, title: "A page", body }));
     const { post } = client(reranker);
-    const { results } = await (await post("/v1/rerank", { query, documents: objects, rank_fields: ["body"], return_documents: true })).json();
+    const { results } = await (
+      await post("/v1/rerank", { query, documents: objects, rank_fields: ["body"], return_documents: true })
+    ).json();
     assert.deepEqual(results[0].document, objects[best]);
     const expected = await reranker.rerank({ query, documents, scores: "sigmoid" });
-    assert.deepEqual(results.map((row) => row.relevance_score), expected.results.map(({ score }) => score));
+    assert.deepEqual(
+      results.map((row) => row.relevance_score),
+      expected.results.map(({ score }) => score),
+    );
   });
 
   test("optional fields may be null, and unknown fields are left alone", async () => {
     const { post } = client(reranker);
     const plain = (await (await post("/v1/rerank", { query, documents })).json()).results;
     const nulls = Object.fromEntries(
-      ["model", "top_n", "top_k", "return_documents", "rank_fields", "max_tokens_per_doc", "max_chunks_per_doc", "truncation", "raw_scores", "instruction", "user"].map((name) => [name, null]),
+      [
+        "model",
+        "top_n",
+        "top_k",
+        "return_documents",
+        "rank_fields",
+        "max_tokens_per_doc",
+        "max_chunks_per_doc",
+        "truncation",
+        "raw_scores",
+        "instruction",
+        "user",
+      ].map((name) => [name, null]),
     );
     const body = { query, documents, ...nulls, instruction: "", priority: 3, extra: { deep: [1] }, rank_fields: [] };
     assert.deepEqual((await (await post("/v1/rerank", body)).json()).results, plain);
@@ -121,7 +144,12 @@ describe("a ranking", () => {
 
   test("top_n and top_k limit the results, 0 does not, and more than there are is all", async () => {
     const { post } = client(reranker);
-    for (const [fields, expected] of [[{ top_n: 1 }, 1], [{ top_k: 2 }, 2], [{ top_n: 0 }, 3], [{ top_n: 99 }, 3]]) {
+    for (const [fields, expected] of [
+      [{ top_n: 1 }, 1],
+      [{ top_k: 2 }, 2],
+      [{ top_n: 0 }, 3],
+      [{ top_n: 99 }, 3],
+    ]) {
       const { results } = await (await post("/v1/rerank", { query, documents, ...fields })).json();
       assert.equal(results.length, expected, JSON.stringify(fields));
     }
@@ -129,7 +157,8 @@ describe("a ranking", () => {
 
   test("max_tokens_per_doc cuts documents, and the server's own limit holds", async () => {
     const long = [`${documents[best]} ${"word ".repeat(100)}`];
-    const tokens = async (options, fields) => (await (await client(reranker, options).post("/v2/rerank", { query, documents: long, ...fields })).json()).usage.total_tokens;
+    const tokens = async (options, fields) =>
+      (await (await client(reranker, options).post("/v2/rerank", { query, documents: long, ...fields })).json()).usage.total_tokens;
     const all = await tokens({}, {});
     const cut = await tokens({}, { max_tokens_per_doc: 10 });
     assert.ok(cut < all - 80, `${cut} and ${all}`);
@@ -150,7 +179,14 @@ describe("scores", () => {
     const body = await (await client(reranker).post("/score", { model: "m", text_1: query, text_2: documents })).json();
     const { results, usage } = await reranker.rerank({ query, documents, scores: "sigmoid" });
     assert.equal(body.object, "list");
-    assert.deepEqual(body.data.map(({ index, object }) => [index, object]), [[0, "score"], [1, "score"], [2, "score"]]);
+    assert.deepEqual(
+      body.data.map(({ index, object }) => [index, object]),
+      [
+        [0, "score"],
+        [1, "score"],
+        [2, "score"],
+      ],
+    );
     for (const { index, score } of results) assert.equal(body.data[index].score, score);
     assert.equal(body.usage.total_tokens, usage.tokens);
   });
@@ -177,8 +213,14 @@ describe("scores", () => {
     const { post } = client(reranker);
     const queries = [query, "Which fruit is yellow?", query];
     const { data } = await (await post("/v1/score", { text_1: queries, text_2: documents, use_activation: false })).json();
-    const expected = await reranker.score(queries.map((text, index) => [text, documents[index]]), { scores: "raw" });
-    assert.deepEqual(data.map(({ score }) => score), [...expected]);
+    const expected = await reranker.score(
+      queries.map((text, index) => [text, documents[index]]),
+      { scores: "raw" },
+    );
+    assert.deepEqual(
+      data.map(({ score }) => score),
+      [...expected],
+    );
     const wrong = await post("/score", { text_1: ["a", "b"], text_2: documents });
     assert.equal(wrong.status, 400);
     assert.match((await wrong.json()).message, /one text, or as many as text_2: 2 and 3/);
@@ -237,7 +279,10 @@ describe("other paths", () => {
 test("a request of two documents does not wait for one of hundreds", async () => {
   const { post } = client(reranker);
   const order = [];
-  const long = post("/v1/rerank", { query, documents: Array.from({ length: 300 }, (_, index) => `${documents[index % 3]} ${"word ".repeat(60)}`) }).then(() => order.push("long"));
+  const long = post("/v1/rerank", {
+    query,
+    documents: Array.from({ length: 300 }, (_, index) => `${documents[index % 3]} ${"word ".repeat(60)}`),
+  }).then(() => order.push("long"));
   await new Promise((resolve) => setTimeout(resolve, 300));
   await post("/v1/rerank", { query, documents: documents.slice(0, 2) });
   order.push("short");
@@ -246,9 +291,15 @@ test("a request of two documents does not wait for one of hundreds", async () =>
 });
 
 test("options are checked", () => {
-  assert.throws(() => client(reranker, { maxQueues: 1 }), { code: "input", message: /unknown option "maxQueues"; did you mean "maxQueue"\?/ });
+  assert.throws(() => client(reranker, { maxQueues: 1 }), {
+    code: "input",
+    message: /unknown option "maxQueues"; did you mean "maxQueue"\?/,
+  });
   assert.throws(() => client(reranker, { apiKeys: [""] }), { code: "input", message: /apiKeys\[0\] is empty/ });
-  assert.throws(() => client(reranker, { apiKeys: [] }), { code: "input", message: /apiKeys has no key; leave it out to let every client in/ });
+  assert.throws(() => client(reranker, { apiKeys: [] }), {
+    code: "input",
+    message: /apiKeys has no key; leave it out to let every client in/,
+  });
   assert.throws(() => client(reranker, { basePath: "api" }), { code: "input", message: /must start with "\/"/ });
   assert.throws(() => client(reranker, { maxConcurrent: 0 }), { code: "input", message: /1 or more/ });
 });

@@ -13,7 +13,11 @@ const valid = { query, documents };
 /** A reranker that answers at once. */
 const quick = {
   info: { numLabels: 1 },
-  rerank: async ({ documents }) => ({ results: documents.map((_, index) => ({ index, score: 0.5 })), usage: { tokens: 1, documents: documents.length }, timings: { cacheHits: 0 } }),
+  rerank: async ({ documents }) => ({
+    results: documents.map((_, index) => ({ index, score: 0.5 })),
+    usage: { tokens: 1, documents: documents.length },
+    timings: { cacheHits: 0 },
+  }),
 };
 
 async function expectError(response, status, message) {
@@ -72,7 +76,10 @@ describe("a bad body", () => {
     const { post, get } = client(quick, { maxBodyBytes: 1000 });
     await expectError(await post("/v1/rerank", { query, documents: ["x".repeat(2000)] }), 413, /more than 1000 bytes/);
     let chunks = 0;
-    const endless = new ReadableStream({ pull: (controller) => (chunks++, controller.enqueue(new Uint8Array(600).fill(32))) }, { highWaterMark: 0 });
+    const endless = new ReadableStream(
+      { pull: (controller) => (chunks++, controller.enqueue(new Uint8Array(600).fill(32))) },
+      { highWaterMark: 0 },
+    );
     await expectError(await get("/v1/rerank", { method: "POST", body: endless }), 413, /more than 1000 bytes/);
     assert.ok(chunks <= 3, `${chunks} chunks were read`);
   });
@@ -101,7 +108,8 @@ describe("API keys", () => {
   const withKey = (authorization) => post("/v1/rerank", valid, { headers: { authorization } });
 
   test("are accepted with and without Bearer", async () => {
-    for (const authorization of ["Bearer first", "bearer second", "second"]) assert.equal((await withKey(authorization)).status, 200, authorization);
+    for (const authorization of ["Bearer first", "bearer second", "second"])
+      assert.equal((await withKey(authorization)).status, 200, authorization);
   });
 
   test("that are missing, wrong or cut off are 401", async () => {
@@ -115,7 +123,14 @@ describe("API keys", () => {
 });
 
 describe("CORS", () => {
-  const preflight = { method: "OPTIONS", headers: { origin: "https://a.example", "access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type,x-fern-language,x-client-name" } };
+  const preflight = {
+    method: "OPTIONS",
+    headers: {
+      origin: "https://a.example",
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "authorization,content-type,x-fern-language,x-client-name",
+    },
+  };
 
   test("is off by default", async () => {
     const response = await client(quick).get("/v1/rerank", preflight);
@@ -146,7 +161,8 @@ describe("CORS", () => {
       const response = await client(quick, { cors }).get("/health", { headers: { origin } });
       assert.equal(response.headers.get("access-control-allow-origin"), origin, cors);
     }
-    for (const cors of refused) assert.throws(() => client(quick, { cors }), { code: "input", message: /cors (must have origins such as|is empty)/ }, cors);
+    for (const cors of refused)
+      assert.throws(() => client(quick, { cors }), { code: "input", message: /cors (must have origins such as|is empty)/ }, cors);
   });
 
   test("with * allows every origin", async () => {
@@ -175,7 +191,10 @@ describe("a full server", () => {
       assert.equal((await answer).status, 200);
       await sleep(1);
     }
-    assert.deepEqual(reranker.calls.map((call) => call.query), ["1", "2", "3"]);
+    assert.deepEqual(
+      reranker.calls.map((call) => call.query),
+      ["1", "2", "3"],
+    );
   });
 
   test("forgets a client that hangs up while it waits", async () => {

@@ -22,7 +22,10 @@ const skip = process.env.RANKLET_LONG === "1" ? false : "only ./build.sh test --
 const maxGrowth = 8e6;
 
 /** Different numbers of documents, so that micro-batches have parts of several requests. */
-const requests = [3, 1, 2].map((count) => ({ query, documents: Array.from({ length: count }, (_, index) => `${documents[index % 3]} (${index})`) }));
+const requests = [3, 1, 2].map((count) => ({
+  query,
+  documents: Array.from({ length: count }, (_, index) => `${documents[index % 3]} (${index})`),
+}));
 const bodies = requests.map((request) => JSON.stringify(request));
 const timeout = 180_000;
 
@@ -35,7 +38,10 @@ after(() => reranker?.dispose());
 
 /** Throws unless the answer has the ranking and the bits that Ranklet gives to this request alone. */
 function check({ results }, index) {
-  assert.deepEqual(results.map(({ index, relevance_score: score }) => ({ index, score: Math.fround(score) })), expected[index]);
+  assert.deepEqual(
+    results.map(({ index, relevance_score: score }) => ({ index, score: Math.fround(score) })),
+    expected[index],
+  );
 }
 
 describe(`${connections} connections`, () => {
@@ -67,7 +73,9 @@ describe(`${connections} connections`, () => {
     const server = await rankletServer().open();
     try {
       const { requests, errors, settled_bytes, final_bytes } = await steadyLoad(server, { bodies, connections, seconds: 60, check });
-      t.diagnostic(`${requests} requests; ${(settled_bytes / 1e6).toFixed(1)} MB after 10 s, ${(final_bytes / 1e6).toFixed(1)} MB after 60 s`);
+      t.diagnostic(
+        `${requests} requests; ${(settled_bytes / 1e6).toFixed(1)} MB after 10 s, ${(final_bytes / 1e6).toFixed(1)} MB after 60 s`,
+      );
       assert.deepEqual(errors, []);
       assert.ok(final_bytes - settled_bytes < maxGrowth, `${settled_bytes} bytes after 10 s, ${final_bytes} after 60 s`);
     } finally {

@@ -64,7 +64,9 @@ describe("the recorded request of", () => {
   }
 });
 
-describe("the client", { skip: process.env.RANKLET_LONG === undefined && "installing the clients takes minutes; ./build.sh test --long calls them" }, () => {
+describe("the client", {
+  skip: process.env.RANKLET_LONG === undefined && "installing the clients takes minutes; ./build.sh test --long calls them",
+}, () => {
   const sent = {};
   let current, server, origin, program;
   before(async () => {
@@ -110,7 +112,11 @@ function python(name) {
   const program = `${folder}bin/python`;
   if (!existsSync(`${folder}ready`)) {
     execFileSync("python3", ["-m", "venv", folder], { timeout: 120_000 });
-    execFileSync(program, ["-m", "pip", "install", "--quiet", "-r", fileURLToPath(new URL(`python/requirements-${name}.txt`, import.meta.url))], { stdio: "inherit", timeout: 600_000 });
+    execFileSync(
+      program,
+      ["-m", "pip", "install", "--quiet", "-r", fileURLToPath(new URL(`python/requirements-${name}.txt`, import.meta.url))],
+      { stdio: "inherit", timeout: 600_000 },
+    );
     writeFileSync(`${folder}ready`, "");
   }
   return program;

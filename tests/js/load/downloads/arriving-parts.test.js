@@ -25,7 +25,8 @@ describe("a Blob that is read as a stream", () => {
   const blob = new Blob([bytes]);
   const opened = [];
   blob.slice = (start, end) => (opened.push([start, end]), Blob.prototype.slice.call(blob, start, end));
-  const assertRange = async (reader, start, end) => assert.ok((await readAll(reader, start, end)).equals(bytes.subarray(start, end)), `${start} to ${end}`);
+  const assertRange = async (reader, start, end) =>
+    assert.ok((await readAll(reader, start, end)).equals(bytes.subarray(start, end)), `${start} to ${end}`);
 
   test("is streamed in slices of at most 16 MB, and skips and steps back are right", async () => {
     const reader = new BlobReader("weights", blob);
@@ -40,7 +41,10 @@ describe("a Blob that is read as a stream", () => {
     await assertRange(reader, slice + 5 + slice + 262_144, 35 * megabyte); // After the longest one.
     await assertRange(reader, 100, 200);
     await assertRange(reader, 39 * megabyte, 39 * megabyte + 7); // After a longer one, in a new stream.
-    assert.deepEqual(opened.map(([start]) => start), [5, slice + 5, 2 * slice + 5, 100, 39 * megabyte]);
+    assert.deepEqual(
+      opened.map(([start]) => start),
+      [5, slice + 5, 2 * slice + 5, 100, 39 * megabyte],
+    );
     reader.close();
     await rejectsWith("input", /weights can no longer be read: it ends after/, () => readAll(reader, blob.size - 5, blob.size + 5));
   });
@@ -82,7 +86,8 @@ describe("a file that arrives in pieces", () => {
   test("has a size of 0 or more, and a port", () => {
     const { port1: port } = new MessageChannel();
     assert.ok(isArriving({ size: 0, port }));
-    for (const data of [{ size: -1, port }, { size: 0.5, port }, { size: 1 }, new Blob()]) assert.ok(!isArriving(data), JSON.stringify(data));
+    for (const data of [{ size: -1, port }, { size: 0.5, port }, { size: 1 }, new Blob()])
+      assert.ok(!isArriving(data), JSON.stringify(data));
     port.close();
   });
 });
@@ -128,7 +133,12 @@ describe("a file that is being downloaded", () => {
   test("is waited for, and files that are there stay the same map", async () => {
     const { file, resolve } = downloading();
     const [config, whole] = [new Blob(["{}"]), new Blob(["abcdef"])];
-    const waiting = wholeFiles(new Map([["config.json", config], ["model.safetensors", file]]));
+    const waiting = wholeFiles(
+      new Map([
+        ["config.json", config],
+        ["model.safetensors", file],
+      ]),
+    );
     resolve(whole);
     assert.deepEqual([...(await waiting).values()], [config, whole]);
     const complete = new Map([["config.json", config]]);

@@ -96,10 +96,11 @@ describe("workers and large weights that are downloaded", () => {
     yield bytes.subarray(half);
   }
   /** The bytes up to `count`, and then nothing until the stream is cancelled. */
-  const stalled = (count) => async function* (bytes) {
-    yield bytes.subarray(0, count);
-    await new Promise(() => {});
-  };
+  const stalled = (count) =>
+    async function* (bytes) {
+      yield bytes.subarray(0, count);
+      await new Promise(() => {});
+    };
   const wrongHeader = (bytes) => Buffer.from(bytes).fill("?", 8, 100);
 
   test("workers read weights while they arrive, in one file or in shards", async () => {
@@ -108,7 +109,9 @@ describe("workers and large weights that are downloaded", () => {
         const outcome = await load(server(some), options);
         assertRight(outcome);
         assert.equal(outcome.started.length, options.workers ?? 1);
-        for (const { posted: [{ files: sent }] } of outcome.started) {
+        for (const {
+          posted: [{ files: sent }],
+        } of outcome.started) {
           for (const [name, data] of sent) assert.equal(isArriving(data), name.endsWith(".safetensors"), name);
         }
       }
@@ -120,7 +123,10 @@ describe("workers and large weights that are downloaded", () => {
     await rejectsWith("weights", /model\.safetensors.*still being downloaded, and may be damaged: try again/, () => load({ fetch }));
     await until(() => sent.cancelled === 1);
     const whole = new Map(files).set(weights, wrongHeader(files.get(weights)));
-    await assert.rejects(load(server(whole), { cache: join(folder, "wrong") }), ({ code, message }) => code === "weights" && !message.includes("downloaded"));
+    await assert.rejects(
+      load(server(whole), { cache: join(folder, "wrong") }),
+      ({ code, message }) => code === "weights" && !message.includes("downloaded"),
+    );
   });
 
   test("if the file begins again after the engine has all it needs, the new file counts", async () => {
@@ -134,13 +140,26 @@ describe("workers and large weights that are downloaded", () => {
       await wait(2000);
       throw new Error("the connection broke");
     };
-    const outcome = await load(server(files, { [weights]: [{ source: broken, etag: "a" }, { bytes: other, etag: "b" }] }));
+    const outcome = await load(
+      server(files, {
+        [weights]: [
+          { source: broken, etag: "a" },
+          { bytes: other, etag: "b" },
+        ],
+      }),
+    );
     assertRight(outcome, otherScores);
-    assert.deepEqual(outcome.started.map(({ ended }) => ended), [true, true]);
+    assert.deepEqual(
+      outcome.started.map(({ ended }) => ended),
+      [true, true],
+    );
   });
 
   test("an abort and a lost worker end the download and the workers", async () => {
-    for (const [code, end] of [["aborted", (controller) => controller.abort()], ["internal", (_, [{ end: lose }]) => lose()]]) {
+    for (const [code, end] of [
+      ["aborted", (controller) => controller.abort()],
+      ["internal", (_, [{ end: lose }]) => lose()],
+    ]) {
       const controller = new AbortController();
       let started;
       const { fetch, sent } = server(files, { [weights]: [{ source: stalled(30 * megabyte) }] });
@@ -180,9 +199,13 @@ describe("workers and large weights that are downloaded", () => {
     const source = "some-org/large";
     for (const difference of [0, 1]) {
       const size = files.get(weights).length + difference;
-      const siblings = [...files.keys()].map((rfilename) => ({ rfilename, ...(rfilename === weights && { lfs: { sha256: createHash("sha256").update(files.get(weights)).digest("hex"), size } }) }));
+      const siblings = [...files.keys()].map((rfilename) => ({
+        rfilename,
+        ...(rfilename === weights && { lfs: { sha256: createHash("sha256").update(files.get(weights)).digest("hex"), size } }),
+      }));
       const { fetch } = server(files);
-      const listing = async (url, init) => (new URL(url).pathname.startsWith("/api/models/") ? Response.json({ id: source, siblings }) : fetch(url, init));
+      const listing = async (url, init) =>
+        new URL(url).pathname.startsWith("/api/models/") ? Response.json({ id: source, siblings }) : fetch(url, init);
       const outcome = await load({ fetch: listing }, { source, baseUrl: "https://hub.example", cache: false });
       assertRight(outcome);
       assert.equal(isArriving(sentTo(outcome.started[0])), difference === 0);

@@ -65,7 +65,10 @@ describe("large weights", () => {
   const assertRight = (outcome) => assertClose(outcome.scores ?? [JSON.stringify(outcome)], expected, 1e-5, "scores");
 
   /** Answers the first requests with the given faults, and later ones rightly. */
-  const first = (...answers) => (exchange) => (answers.shift() ?? sendFile)(exchange);
+  const first =
+    (...answers) =>
+    (exchange) =>
+      (answers.shift() ?? sendFile)(exchange);
 
   test("a worker reports wrong weights before they are complete", async () => {
     const wrong = ({ response, head, bytes }) => {
@@ -101,7 +104,10 @@ describe("large weights", () => {
     }
   });
 
-  for (const [name, launch] of [["Firefox", launchFirefox], ["WebKit", launchWebKit]]) {
+  for (const [name, launch] of [
+    ["Firefox", launchFirefox],
+    ["WebKit", launchWebKit],
+  ]) {
     test(`workers read weights while they are stored or not in ${name}`, { skip: name === "WebKit" && noWebKit }, async () => {
       const browser = await launch();
       try {

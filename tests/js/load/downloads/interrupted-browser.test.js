@@ -12,7 +12,10 @@ const weights = "model.safetensors";
 const size = [...files.values()].reduce((sum, { length }) => sum + length, 0);
 
 /** Answers the first requests with the given faults, and later ones as HTTP says. */
-const inTurn = (...answers) => (exchange) => (answers.shift() ?? sendFile)(exchange);
+const inTurn =
+  (...answers) =>
+  (exchange) =>
+    (answers.shift() ?? sendFile)(exchange);
 
 /** Asserts that at most 5 % of the model was fetched twice. */
 function assertLittleWaste() {
@@ -34,7 +37,8 @@ describe("a download that is interrupted, in Chromium", () => {
 
   test("in Chromium, a file starts again if its ETag changes, its server ignores ranges, or answers 416", async () => {
     const whole = ({ response, head, bytes }) => response.writeHead(200, head).end(bytes);
-    const other = ({ bytes, head, ...exchange }) => faults.cutAt(1000)({ ...exchange, bytes: Buffer.alloc(bytes.length, "x"), head: { ...head, etag: '"old"' } });
+    const other = ({ bytes, head, ...exchange }) =>
+      faults.cutAt(1000)({ ...exchange, bytes: Buffer.alloc(bytes.length, "x"), head: { ...head, etag: '"old"' } });
     for (const answers of [[other], [faults.cutAt(1000), whole], [faults.cutAt(1000), faults.outOfRange]]) {
       context.hub.setFault("tokenizer.json", inTurn(...answers));
       await loads({ cache: `another ${answers.length} ${answers[0].length}` });
@@ -63,9 +67,11 @@ describe("a download that is interrupted, in Chromium", () => {
   test("in Chromium, a tab that is closed in the middle is continued by another one", async () => {
     const tab = await open();
     const half = Math.floor(files.get(weights).length / 2);
-    const stalled = new Promise((resolve) => context.hub.setFault(weights, ({ response, head, bytes }) => {
-      response.writeHead(200, head).write(bytes.subarray(0, half), () => setTimeout(resolve, 1500));
-    }));
+    const stalled = new Promise((resolve) =>
+      context.hub.setFault(weights, ({ response, head, bytes }) => {
+        response.writeHead(200, head).write(bytes.subarray(0, half), () => setTimeout(resolve, 1500));
+      }),
+    );
     const loading = assert.rejects(load({}, { on: tab }));
     await stalled;
     await tab.close();
@@ -105,7 +111,12 @@ test("in Chromium, Reranker.cache lists, finds, measures and deletes models, and
       async ([id, options]) => {
         const { Reranker } = await import("/pkg/index.js");
         const { cache } = Reranker;
-        const [list, has, total, download] = await Promise.all([cache.list(), cache.has(id, options), cache.size(), Reranker.downloadSize(id, options)]);
+        const [list, has, total, download] = await Promise.all([
+          cache.list(),
+          cache.has(id, options),
+          cache.size(),
+          Reranker.downloadSize(id, options),
+        ]);
         return { list: list.map(({ url, bytes, complete }) => [url, bytes, complete]), has, total, download };
       },
       [id, options],

@@ -19,7 +19,10 @@ const large = { id: "some-org/large", url: new URL(`file://${inRepository("model
 large.files = filesIn(large.url);
 const sizeOf = (all) => [...all.values()].reduce((sum, { length }) => sum + length, 0);
 /** Answers the first requests with the given faults, and later ones as HTTP says. */
-const inTurn = (...answers) => (exchange) => (answers.shift() ?? sendFile)(exchange);
+const inTurn =
+  (...answers) =>
+  (exchange) =>
+    (answers.shift() ?? sendFile)(exchange);
 /** Max time of a process. */
 const timeout = 60_000;
 
@@ -46,7 +49,11 @@ for (const [runtime, install] of [
     /** Starts a load in a process of its own. */
     function start(of = id, folder = context.cache) {
       const [program, ...args] = command;
-      const started = spawn(program, [...args, child, of, context.hub.url, folder], { timeout, killSignal: "SIGKILL", stdio: ["ignore", "pipe", "pipe"] });
+      const started = spawn(program, [...args, child, of, context.hub.url, folder], {
+        timeout,
+        killSignal: "SIGKILL",
+        stdio: ["ignore", "pipe", "pipe"],
+      });
       let [output, errors] = ["", ""];
       started.stdout.on("data", (text) => (output += text));
       started.stderr.on("data", (text) => (errors += text));
@@ -103,8 +110,14 @@ for (const [runtime, install] of [
 
     test(`in ${runtime}, a file starts again if its ETag changes, its server ignores ranges, or answers 416`, async () => {
       const whole = ({ response, head, bytes }) => response.writeHead(200, head).end(bytes);
-      const other = ({ bytes, head, ...exchange }) => faults.cutAt(1000)({ ...exchange, bytes: Buffer.alloc(bytes.length, "x"), head: { ...head, etag: '"old"' } });
-      for (const answers of [[other], [faults.cutAt(1000), whole], [faults.cutAt(1000), faults.outOfRange], [faults.cutAt(1000), faults.wrongRange]]) {
+      const other = ({ bytes, head, ...exchange }) =>
+        faults.cutAt(1000)({ ...exchange, bytes: Buffer.alloc(bytes.length, "x"), head: { ...head, etag: '"old"' } });
+      for (const answers of [
+        [other],
+        [faults.cutAt(1000), whole],
+        [faults.cutAt(1000), faults.outOfRange],
+        [faults.cutAt(1000), faults.wrongRange],
+      ]) {
         context.hub.setFault("tokenizer.json", inTurn(...answers));
         assert.deepEqual(await load(id, join(context.cache, `${answers.length} ${Math.random()}`)), right);
       }

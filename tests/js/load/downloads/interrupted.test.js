@@ -65,9 +65,14 @@ describe("a download that breaks off", () => {
     context.hub.publish(large.id, large.files);
     const { length } = large.files.get(weights);
     let cuts = 0;
-    context.hub.setFault(weights, (exchange) => (cuts++ < 50 ? faults.cutAt(Math.floor((random() * length) / 25))(exchange) : sendFile(exchange)));
+    context.hub.setFault(weights, (exchange) =>
+      cuts++ < 50 ? faults.cutAt(Math.floor((random() * length) / 25))(exchange) : sendFile(exchange),
+    );
     const right = await scoresFrom(new URL(`file://${inRepository("models/default/")}`));
-    await loadsWithLittleWaste(() => scoresFrom(large.id, { baseUrl: context.hub.url, cache: context.cache }), { size: sizeOf(large.files), right });
+    await loadsWithLittleWaste(() => scoresFrom(large.id, { baseUrl: context.hub.url, cache: context.cache }), {
+      size: sizeOf(large.files),
+      right,
+    });
     assert.ok(cuts > 50);
   });
 
@@ -88,7 +93,9 @@ describe("a download that breaks off", () => {
   ]) {
     test(`a file starts again if its server ${what}`, async () => {
       let requests = 0;
-      context.hub.setFault(weights, (exchange) => (requests++ === 0 ? faults.cutAt(1000)(exchange) : requests > 2 ? sendFile(exchange) : second(exchange)));
+      context.hub.setFault(weights, (exchange) =>
+        requests++ === 0 ? faults.cutAt(1000)(exchange) : requests > 2 ? sendFile(exchange) : second(exchange),
+      );
       // A server that sends another range has sent it before the load can refuse it.
       if (second === faults.wrongRange) assert.deepEqual(await context.scores(), expected);
       else await loadsWithLittleWaste();
@@ -100,7 +107,12 @@ describe("a download that breaks off", () => {
     let requests = 0;
     const changed = Buffer.from(`${files.get("tokenizer.json")}\n\n`);
     context.hub.setFault("tokenizer.json", (exchange) => {
-      if (requests++ === 0) return faults.cutAt(1000)({ ...exchange, bytes: Buffer.alloc(5000, "x"), head: { ...exchange.head, "content-length": 5000, etag: '"old"' } });
+      if (requests++ === 0)
+        return faults.cutAt(1000)({
+          ...exchange,
+          bytes: Buffer.alloc(5000, "x"),
+          head: { ...exchange.head, "content-length": 5000, etag: '"old"' },
+        });
       return sendFile({ ...exchange, bytes: changed, head: { ...exchange.head, "content-length": changed.length, etag: '"new"' } });
     });
     await loadsWithLittleWaste();
@@ -141,7 +153,9 @@ describe("a SHA-256 that the Hub names", () => {
     const wrong = Buffer.from(files.get(weights));
     wrong[wrong.length - 1] ^= 1;
     context.hub.setFault(weights, (exchange) => sendFile({ ...exchange, bytes: wrong }));
-    await rejectsWith("integrity", /model\.safetensors has the SHA-256 [0-9a-f]{64} where [0-9a-f]{64} was expected/, () => context.scores());
+    await rejectsWith("integrity", /model\.safetensors has the SHA-256 [0-9a-f]{64} where [0-9a-f]{64} was expected/, () =>
+      context.scores(),
+    );
     assert.deepEqual(context.models(), []);
     context.hub.clearFaults();
     assert.deepEqual(await context.scores(), expected);
@@ -174,9 +188,11 @@ describe("an earlier download", () => {
   test("a process that is killed in the middle is continued by the next one, with the lock that it left", async () => {
     context.hub.publish(large.id, large.files);
     const { length } = large.files.get(weights);
-    const half = new Promise((resolve) => context.hub.setFault(weights, ({ response, head, bytes }) => {
-      response.writeHead(200, head).write(bytes.subarray(0, length / 2), () => setTimeout(resolve, 500));
-    }));
+    const half = new Promise((resolve) =>
+      context.hub.setFault(weights, ({ response, head, bytes }) => {
+        response.writeHead(200, head).write(bytes.subarray(0, length / 2), () => setTimeout(resolve, 500));
+      }),
+    );
     const child = spawn(process.execPath, [loadChild, large.id, context.hub.url, context.cache]);
     const ended = once(child, "exit");
     await half;
@@ -184,7 +200,10 @@ describe("an earlier download", () => {
     await ended;
     context.hub.clearFaults();
     const right = await scoresFrom(new URL(`file://${inRepository("models/default/")}`));
-    await loadsWithLittleWaste(() => scoresFrom(large.id, { baseUrl: context.hub.url, cache: context.cache }), { size: sizeOf(large.files), right });
+    await loadsWithLittleWaste(() => scoresFrom(large.id, { baseUrl: context.hub.url, cache: context.cache }), {
+      size: sizeOf(large.files),
+      right,
+    });
   });
 
   test("a beginning of another version is not continued", async () => {
@@ -216,7 +235,9 @@ test("a disk that becomes full in the middle of a download leads to a warning an
   let written = 0;
   fs.appendFile = (path, bytes) => {
     written += bytes.length;
-    return written > 5000 ? Promise.reject(Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })) : appendFile(path, bytes);
+    return written > 5000
+      ? Promise.reject(Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" }))
+      : appendFile(path, bytes);
   };
   syncBuiltinESMExports();
   t.after(() => {
@@ -234,7 +255,9 @@ test("a disk that becomes full in the middle of a download leads to a warning an
 /** Returns the paths of files in the cache whose name ends so. */
 async function filesNamed(ending) {
   const entries = await fs.readdir(context.cache, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile() && entry.name.endsWith(ending)).map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`);
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
+    .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`);
 }
 
 /** Returns a function like Math.random that always gives the same numbers (mulberry32). */

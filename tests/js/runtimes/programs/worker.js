@@ -12,5 +12,8 @@ const steps = {
 };
 
 addEventListener("message", ({ data, ports: [port] }) => {
-  steps[data]().then((value) => port.postMessage({ value }), (error) => port.postMessage({ error: String(error) }));
+  steps[data]().then(
+    (value) => port.postMessage({ value }),
+    (error) => port.postMessage({ error: String(error) }),
+  );
 });

@@ -68,7 +68,10 @@ export async function rank(page, question) {
 /** Enters long documents. Ranking 50 of them takes seconds, for tests of what users can do meanwhile. */
 export async function useLongDocuments(page, count = 50) {
   const long = "Whiskers tell a cat how wide a hole is, and whether the rest of it will fit. ".repeat(25);
-  await useDocuments(page, Array.from({ length: count }, (_, index) => `Passage ${index}. ${long}`));
+  await useDocuments(
+    page,
+    Array.from({ length: count }, (_, index) => `Passage ${index}. ${long}`),
+  );
 }
 
 /** Enters documents. */

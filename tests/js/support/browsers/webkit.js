@@ -41,7 +41,15 @@ export async function launchWebKit() {
 async function openSession(url, ended) {
   const over = ended.then(([status]) => Promise.reject(new Error(`the driver of WebKit ended with ${status}`)));
   over.catch(() => {}); // The driver also ends after the tests.
-  while (!(await Promise.race([fetch(`${url}/status`).then(({ ok }) => ok, () => false), over]))) {
+  while (
+    !(await Promise.race([
+      fetch(`${url}/status`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+      over,
+    ]))
+  ) {
     await new Promise((done) => setTimeout(done, 50));
   }
   const capabilities = { alwaysMatch: { timeouts: { script: 120_000 } } };

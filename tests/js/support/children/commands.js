@@ -25,7 +25,10 @@ export async function startListening(url, command, args, { timeout = 120_000, ..
   let hasEnded = false;
   running.ended.then(() => (hasEnded = true));
   for (const deadline = Date.now() + timeout; ; ) {
-    const answers = await fetch(url, { signal: AbortSignal.timeout(timeout) }).then(() => true, () => false);
+    const answers = await fetch(url, { signal: AbortSignal.timeout(timeout) }).then(
+      () => true,
+      () => false,
+    );
     if (answers) return { stop, output: running.output };
     if (hasEnded || Date.now() > deadline) {
       await stop();

@@ -14,5 +14,8 @@ const reranker = await Reranker.load(new URL(folder), { dtype, workers: 0 });
 const bytes = () => Math.max(...memories.map(({ buffer }) => buffer.byteLength));
 const loaded = bytes();
 const words = "a ".repeat(600);
-await reranker.score([["query", words.slice(0, 1000)], ["query", words]]);
+await reranker.score([
+  ["query", words.slice(0, 1000)],
+  ["query", words],
+]);
 console.log(JSON.stringify({ loaded, scored: bytes(), predicted: reranker.info.memoryBytes }));

@@ -24,7 +24,9 @@ function descendants() {
   const parents = new Map();
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     // The fields after the program's name, which may contain spaces.
-    const fields = read(pid, "stat")?.replace(/^.*\) /s, "").split(" ");
+    const fields = read(pid, "stat")
+      ?.replace(/^.*\) /s, "")
+      .split(" ");
     if (fields !== undefined) parents.set(Number(pid), Number(fields[1]));
   }
   const isDescendant = (pid) => pid !== undefined && pid !== 0 && (parents.get(pid) === process.pid || isDescendant(parents.get(pid)));

@@ -5,7 +5,21 @@ import vm from "node:vm";
 
 const [index, folder, missing] = process.argv.slice(2);
 // As in Jest, the context has its own JavaScript classes, and classes of the runtime from outside.
-const names = ["AbortController", "AbortSignal", "Blob", "MessageChannel", "TextDecoder", "TextEncoder", "URL", "WebAssembly", "crypto", "performance", "process", "setTimeout", "queueMicrotask"];
+const names = [
+  "AbortController",
+  "AbortSignal",
+  "Blob",
+  "MessageChannel",
+  "TextDecoder",
+  "TextEncoder",
+  "URL",
+  "WebAssembly",
+  "crypto",
+  "performance",
+  "process",
+  "setTimeout",
+  "queueMicrotask",
+];
 const context = vm.createContext(Object.fromEntries(names.filter((name) => name !== missing).map((name) => [name, globalThis[name]])));
 
 const modules = new Map();
@@ -16,10 +30,20 @@ async function load(url) {
 async function builtIn(url) {
   const namespace = await import(url);
   const names = Object.keys(namespace);
-  return new vm.SyntheticModule(names, function () { for (const name of names) this.setExport(name, namespace[name]); }, { context });
+  return new vm.SyntheticModule(
+    names,
+    function () {
+      for (const name of names) this.setExport(name, namespace[name]);
+    },
+    { context },
+  );
 }
 function source(url) {
-  return new vm.SourceTextModule(readFileSync(fileURLToPath(url), "utf8"), { context, identifier: url, initializeImportMeta: (meta) => (meta.url = url) });
+  return new vm.SourceTextModule(readFileSync(fileURLToPath(url), "utf8"), {
+    context,
+    identifier: url,
+    initializeImportMeta: (meta) => (meta.url = url),
+  });
 }
 
 const main = await load(index);

@@ -6,7 +6,11 @@ const { url } = checkpoint((labels) => labels === 1);
 
 const reranker = await Reranker.load(url, { workers: 0 });
 const { memory } = await glue.default();
-const settled = (call) => call.then(() => console.log("resolved"), ({ code }) => console.log(code));
+const settled = (call) =>
+  call.then(
+    () => console.log("resolved"),
+    ({ code }) => console.log(code),
+  );
 
 const calls = [settled(reranker.score([["a query", "a document"]])), settled(reranker.score([["another", "document"]]))];
 new Uint8Array(memory.buffer).fill(0xff);

@@ -15,9 +15,18 @@ export async function startWorker(folder, source, { assets, inspectorPort } = {}
   const manifest = JSON.parse(readFileSync(join(folder, "node_modules/ranklet/package.json"), "utf8"));
   const entry = (name) => `./${join("node_modules/ranklet", manifest.exports[name].workerd ?? manifest.exports[name].default)}`;
   const main = join(folder, "worker.js");
-  writeFileSync(main, source({ ranklet: entry("."), model: entry("./default-model"), small: entry("./small-model"), server: entry("./server") }));
+  writeFileSync(
+    main,
+    source({ ranklet: entry("."), model: entry("./default-model"), small: entry("./small-model"), server: entry("./server") }),
+  );
   const config = join(folder, "config.capnp");
-  writeFileSync(config, configuration([...modulesFrom(main, new Set())].map((path) => relative(folder, path)), assets));
+  writeFileSync(
+    config,
+    configuration(
+      [...modulesFrom(main, new Set())].map((path) => relative(folder, path)),
+      assets,
+    ),
+  );
   const inspector = inspectorPort === undefined ? [] : [`--inspector-addr=127.0.0.1:${inspectorPort}`];
   const { found, stop, errors } = await startServer(workerd.default, ["serve", config, "--control-fd=3", ...inspector], {
     pattern: /"socket":"http","port":(\d+)/,

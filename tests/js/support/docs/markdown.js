@@ -49,6 +49,16 @@ export function anchors(text) {
 export function tableAfter(text, marker) {
   const start = text.indexOf(marker);
   if (start === -1) return undefined;
-  const [, ...rows] = text.slice(start + marker.length).trimStart().split("\n\n", 1)[0].split("\n").slice(1);
-  return rows.map((row) => row.replace(/^\||\|$/g, "").split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|")));
+  const [, ...rows] = text
+    .slice(start + marker.length)
+    .trimStart()
+    .split("\n\n", 1)[0]
+    .split("\n")
+    .slice(1);
+  return rows.map((row) =>
+    row
+      .replace(/^\||\|$/g, "")
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim().replaceAll("\\|", "|")),
+  );
 }

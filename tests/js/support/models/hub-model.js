@@ -63,7 +63,9 @@ export function withHub() {
     Math.random = random;
     await context.hub.stop();
     // A test of an earlier run may have had the same port.
-    const stored = (await Reranker.cache.list()).filter(({ url, lastUsed }) => url.startsWith(`${context.hub.url}/`) && lastUsed >= started);
+    const stored = (await Reranker.cache.list()).filter(
+      ({ url, lastUsed }) => url.startsWith(`${context.hub.url}/`) && lastUsed >= started,
+    );
     assert.deepEqual(stored, [], "a test stored models in the user's cache");
   });
   beforeEach(() => {

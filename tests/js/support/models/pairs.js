@@ -1,6 +1,9 @@
 /** Returns a text of different sentences; about thirty fill the 512 tokens of a pair. */
 const long = (sentences) =>
-  Array.from({ length: sentences }, (_, at) => `Hive ${at} lost ${at * 37} of its bees in winter and found ${at * 7919} more in spring.`).join(" ");
+  Array.from(
+    { length: sentences },
+    (_, at) => `Hive ${at} lost ${at * 37} of its bees in winter and found ${at * 7919} more in spring.`,
+  ).join(" ");
 
 const bees = "how do bees survive the winter";
 const plain = "Bees huddle around their queen, shiver to keep warm, and live on the honey that they stored in summer.";

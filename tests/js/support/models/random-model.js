@@ -8,7 +8,12 @@ export function writeRandomModel(folder, { layers, hidden }) {
   const source = new URL("models/default/", root);
   for (const name of ["tokenizer.json", "tokenizer_config.json"]) cpSync(new URL(name, source), new URL(name, folder));
   const config = JSON.parse(readFileSync(new URL("config.json", source), "utf8"));
-  Object.assign(config, { hidden_size: hidden, num_hidden_layers: layers, num_attention_heads: hidden / 32, intermediate_size: 4 * hidden });
+  Object.assign(config, {
+    hidden_size: hidden,
+    num_hidden_layers: layers,
+    num_attention_heads: hidden / 32,
+    intermediate_size: 4 * hidden,
+  });
   writeFileSync(new URL("config.json", folder), JSON.stringify(config));
   const shapes = shapesOf(layers, hidden, config.vocab_size);
   const data = Float32Array.from({ length: shapes.reduce((sum, [, shape]) => sum + product(shape), 0) }, generator(1));
@@ -23,8 +28,14 @@ export function writeRandomModel(folder, { layers, hidden }) {
 
 /** Returns names and shapes in the order of real files. */
 function shapesOf(layers, hidden, vocabulary) {
-  const linear = (name, out, into) => [[`${name}.bias`, [out]], [`${name}.weight`, [out, into]]];
-  const norm = (name) => [[`${name}.LayerNorm.bias`, [hidden]], [`${name}.LayerNorm.weight`, [hidden]]];
+  const linear = (name, out, into) => [
+    [`${name}.bias`, [out]],
+    [`${name}.weight`, [out, into]],
+  ];
+  const norm = (name) => [
+    [`${name}.LayerNorm.bias`, [hidden]],
+    [`${name}.LayerNorm.weight`, [hidden]],
+  ];
   const layer = (name) => [
     ...norm(`${name}.attention.output`),
     ...["output.dense", "self.key", "self.query", "self.value"].flatMap((part) => linear(`${name}.attention.${part}`, hidden, hidden)),

@@ -4,7 +4,16 @@
 function tensorsIn(file) {
   const start = 8 + Number(file.readBigUInt64LE());
   const header = JSON.parse(file.subarray(8, start));
-  return Object.entries(header).map(([name, { dtype, shape, data_offsets: [from, to] }]) => ({ name, dtype, shape, bytes: file.subarray(start + from, start + to) }));
+  return Object.entries(header).map(
+    ([
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [from, to],
+      },
+    ]) => ({ name, dtype, shape, bytes: file.subarray(start + from, start + to) }),
+  );
 }
 
 function fileOf(tensors) {
@@ -35,5 +44,9 @@ export function inShards(files, weights, shardOf) {
     if (size > 0) tensors.push({ name: `unused.${at}`, dtype: "U8", shape: [size], bytes: Buffer.alloc(size) });
   }
   const others = [...files].filter(([name]) => name !== weights);
-  return new Map([...others, [`${weights}.index.json`, Buffer.from(JSON.stringify({ weight_map: map }))], ...shards.map((tensors, at) => [nameOf(at), fileOf(tensors)])]);
+  return new Map([
+    ...others,
+    [`${weights}.index.json`, Buffer.from(JSON.stringify({ weight_map: map }))],
+    ...shards.map((tensors, at) => [nameOf(at), fileOf(tensors)]),
+  ]);
 }

@@ -11,6 +11,7 @@ let bundle;
 
 /** Answers with the package in one file, which loads faster than its many modules. */
 export function sendBundle(_, response) {
-  bundle ??= buildSync({ entryPoints: [fileURLToPath(new URL("index.js", dist))], bundle: true, format: "esm", write: false }).outputFiles[0].contents;
+  bundle ??= buildSync({ entryPoints: [fileURLToPath(new URL("index.js", dist))], bundle: true, format: "esm", write: false })
+    .outputFiles[0].contents;
   response.setHeader("content-type", "text/javascript").end(bundle);
 }

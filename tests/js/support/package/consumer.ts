@@ -19,7 +19,10 @@ import { createHandler, type HandlerOptions, type RerankHandler } from "ranklet/
 
 const controller = new AbortController();
 
-interface Row { readonly id: number; readonly text: string }
+interface Row {
+  readonly id: number;
+  readonly text: string;
+}
 const rows: readonly Row[] = [{ id: 1, text: "a" }];
 
 export async function everything(bytes: Uint8Array): Promise<void> {
@@ -64,9 +67,23 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   console.log(id, scores, rank, info.numLabels, info.backend.workers.toFixed(), response.timings.totalMs);
 
   const cached = await Reranker.load(model, { scoreCache: { maxBytes: 1e6 } });
-  const fused: RerankResponse = await cached.rerank({ query: "q", documents: rows, structured: "yaml", minScore: 0, deadlineMs: 100, scores: "probability", fuse: { firstStage: [1, null], method: "rrf", k: 10 } });
+  const fused: RerankResponse = await cached.rerank({
+    query: "q",
+    documents: rows,
+    structured: "yaml",
+    minScore: 0,
+    deadlineMs: 100,
+    scores: "probability",
+    fuse: { firstStage: [1, null], method: "rrf", k: 10 },
+  });
   const modelScore: number | undefined = fused.results[0]?.modelScore;
-  console.log(modelScore, fused.unscored.length, fused.timings.cacheHits.toFixed(), cached.info.calibrated, cached.info.calibration?.scale.toFixed());
+  console.log(
+    modelScore,
+    fused.unscored.length,
+    fused.timings.cacheHits.toFixed(),
+    cached.info.calibrated,
+    cached.info.calibration?.scale.toFixed(),
+  );
   // @ts-expect-error: a method that does not exist
   await cached.rerank({ query: "q", documents: rows, fuse: { firstStage: [1], method: "sum" } });
   // @ts-expect-error: an array has no place for what was not scored
@@ -114,11 +131,14 @@ export async function explaining(reranker: Reranker): Promise<void> {
   });
   for (const { text, start, end, contribution } of explanation.units) console.log(text === "query", start, end, contribution.toFixed());
   const { variants } = await reranker.explainCost("q", "d", { samples: 2 });
-  const { difference, a, b } = await reranker.compare("q", "a", "b", { onProgress: ({ comparison }) => console.log(comparison.difference) });
+  const { difference, a, b } = await reranker.compare("q", "a", "b", {
+    onProgress: ({ comparison }) => console.log(comparison.difference),
+  });
   console.log(variants + difference + a.additivityError + (b.units[0]?.lift ?? 0) + (a.span?.start ?? 0));
   const { results } = await reranker.rerank({ query: "q", documents: rows, highlights: 2 });
   console.log(results[0]?.highlights?.map(({ start, end, score }) => [start, end, score.toFixed()]));
-  for await (const part of reranker.stream({ query: "q", documents: rows, highlights: 1 })) console.log(part.results[0]?.highlights?.length);
+  for await (const part of reranker.stream({ query: "q", documents: rows, highlights: 1 }))
+    console.log(part.results[0]?.highlights?.length);
 
   // @ts-expect-error: a unit that does not exist
   await reranker.explain("q", "d", { unit: "letter" });
@@ -199,7 +219,9 @@ export function itemOf(error: unknown): ErrorItem | undefined {
 
 export const options: HandlerOptions = { apiKeys: ["key"], cors: "*", maxQueue: 0 };
 export const handler: RerankHandler = createHandler(() => Reranker.load(), options);
-export const answer: Promise<Response> = handler(new Request("https://api.example/v1/rerank", { method: "POST", signal: controller.signal }));
+export const answer: Promise<Response> = handler(
+  new Request("https://api.example/v1/rerank", { method: "POST", signal: controller.signal }),
+);
 
 // @ts-expect-error the source is a reranker or a function
 createHandler("organization/model");
@@ -207,11 +229,16 @@ createHandler("organization/model");
 createHandler(() => Reranker.load(), { apiKey: "key" });
 
 export async function placing(bytes: Uint8Array, response: Response): Promise<void> {
-  const env = { ASSETS: { fetch: async (url: URL, _init?: RequestInit): Promise<Response> => (await fetch(url)) } };
+  const env = { ASSETS: { fetch: async (url: URL, _init?: RequestInit): Promise<Response> => await fetch(url) } };
   await Reranker.load("/model/", { fetch: env.ASSETS });
   await Reranker.load("https://models.example/reranker/", { fetch, wasm: "./ranklet_bg.wasm" });
-  for (const wasm of [bytes, bytes.buffer as ArrayBuffer, response, new URL("https://models.example/ranklet_bg.wasm")]) await Reranker.load(model, { wasm });
-  await Reranker.load({ "config.json": "/assets/config-1a2b.json", "tokenizer.json": response, "model.safetensors": new URL("https://models.example/a") });
+  for (const wasm of [bytes, bytes.buffer as ArrayBuffer, response, new URL("https://models.example/ranklet_bg.wasm")])
+    await Reranker.load(model, { wasm });
+  await Reranker.load({
+    "config.json": "/assets/config-1a2b.json",
+    "tokenizer.json": response,
+    "model.safetensors": new URL("https://models.example/a"),
+  });
 
   // @ts-expect-error: an engine is not a number
   await Reranker.load(model, { wasm: 7 });

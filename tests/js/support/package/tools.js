@@ -14,7 +14,11 @@ const timeout = 300_000;
 
 /** Installs tools of exact versions from the registry into a project. */
 export function installTools(folder, ...tools) {
-  execFileSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", ...tools], { cwd: folder, stdio: ["ignore", "ignore", "pipe"], timeout });
+  execFileSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", ...tools], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "pipe"],
+    timeout,
+  });
 }
 
 /**
@@ -23,7 +27,12 @@ export function installTools(folder, ...tools) {
  *   program, by default that of the project's own tools
  */
 export function runTool(folder, tool, args, { env = {}, tools = join(folder, "node_modules/.bin") } = {}) {
-  const { status, stdout, stderr } = spawnSync(join(tools, tool), args, { cwd: folder, encoding: "utf8", env: { ...process.env, ...env }, timeout });
+  const { status, stdout, stderr } = spawnSync(join(tools, tool), args, {
+    cwd: folder,
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    timeout,
+  });
   return { status, output: stdout + stderr };
 }
 

@@ -45,7 +45,10 @@ export function filesIn(folder) {
  * content-length included.
  */
 export const faults = {
-  status: (code) => ({ response }) => response.writeHead(code, crossOrigin).end("no"),
+  status:
+    (code) =>
+    ({ response }) =>
+      response.writeHead(code, crossOrigin).end("no"),
   page: ({ response }) => response.writeHead(200, { ...crossOrigin, "content-type": "text/html; charset=utf-8" }).end("<!doctype html>"),
   empty: ({ response, head }) => response.writeHead(200, { ...head, "content-length": 0 }).end(),
   cut: ({ response, head, bytes }) => {
@@ -53,12 +56,17 @@ export const faults = {
     response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
   },
   /** Sends `count` bytes, from the first that is requested, and breaks off. */
-  cutAt: (count, afterMs = 0) => ({ request, response, head, bytes }) => {
-    const start = startOf(request, head);
-    response.writeHead(start === 0 ? 200 : 206, headFrom(start, bytes, head));
-    response.write(bytes.subarray(start, start + count), () => setTimeout(() => response.destroy(), afterMs));
-  },
-  retryAfter: (status, value) => ({ response }) => response.writeHead(status, { ...crossOrigin, "retry-after": value, "access-control-expose-headers": "retry-after" }).end(),
+  cutAt:
+    (count, afterMs = 0) =>
+    ({ request, response, head, bytes }) => {
+      const start = startOf(request, head);
+      response.writeHead(start === 0 ? 200 : 206, headFrom(start, bytes, head));
+      response.write(bytes.subarray(start, start + count), () => setTimeout(() => response.destroy(), afterMs));
+    },
+  retryAfter:
+    (status, value) =>
+    ({ response }) =>
+      response.writeHead(status, { ...crossOrigin, "retry-after": value, "access-control-expose-headers": "retry-after" }).end(),
   outOfRange: ({ response, head }) => response.writeHead(416, { ...head, "content-length": 0 }).end(),
   wrongRange: ({ response, head, bytes }) => response.writeHead(206, headFrom(10, bytes, head)).end(bytes.subarray(10)),
   cutWithoutLength: ({ response, head: { "content-length": _, ...head }, bytes }) => {
@@ -123,7 +131,17 @@ function count(response, hub) {
  * - `lists`, if true, answers requests for the list of a model's files, which not every mirror does.
  */
 export async function startHub() {
-  const hub = { faults: new Map(), elsewhereFaults: new Map(), gated: new Set(), tokens: new Set(), requests: [], listings: [], sent: 0, down: false, lists: false };
+  const hub = {
+    faults: new Map(),
+    elsewhereFaults: new Map(),
+    gated: new Set(),
+    tokens: new Set(),
+    requests: [],
+    listings: [],
+    sent: 0,
+    down: false,
+    lists: false,
+  };
   const commits = new Map();
   const revisions = new Map();
 
@@ -151,9 +169,16 @@ export async function startHub() {
     const named = decodeURIComponent(revision ?? "");
     const commit = commits.has(`${id} ${named}`) ? named : revisions.get(`${id} ${named}`);
     const bytes = commits.get(`${id} ${commit}`)?.get(name);
-    if (hub.gated.has(id) && !hub.tokens.has(request.headers.authorization?.replace(/^Bearer /, ""))) return faults.status(401)({ response });
+    if (hub.gated.has(id) && !hub.tokens.has(request.headers.authorization?.replace(/^Bearer /, "")))
+      return faults.status(401)({ response });
     const etag = bytes && etagOf(bytes);
-    const head = { ...crossOrigin, ...(bytes && { etag }), "x-repo-commit": commit, "content-type": "text/plain; charset=utf-8", "content-length": bytes?.length };
+    const head = {
+      ...crossOrigin,
+      ...(bytes && { etag }),
+      "x-repo-commit": commit,
+      "content-type": "text/plain; charset=utf-8",
+      "content-length": bytes?.length,
+    };
     const elsewhere = `${hub.elsewhere}/${id}/${commit}/${name}`;
     const fault = hub.faults.get(name);
     if (fault !== undefined) return fault({ request, response, bytes: bytes ?? Buffer.from("{}"), head, elsewhere });
@@ -170,7 +195,10 @@ export async function startHub() {
     const sha = revisions.get(`${id} ${decodeURIComponent(revision)}`) ?? decodeURIComponent(revision);
     const files = commits.get(`${id} ${sha}`);
     if (!hub.lists || files === undefined) return faults.status(404)({ response });
-    const siblings = [...files].map(([rfilename, bytes]) => ({ rfilename, ...(isLarge(rfilename) && { lfs: { sha256: sha256(bytes), size: bytes.length } }) }));
+    const siblings = [...files].map(([rfilename, bytes]) => ({
+      rfilename,
+      ...(isLarge(rfilename) && { lfs: { sha256: sha256(bytes), size: bytes.length } }),
+    }));
     response.writeHead(200, { ...crossOrigin, "content-type": "application/json" }).end(JSON.stringify({ id, sha, siblings }));
   };
 
@@ -193,7 +221,10 @@ export async function startHub() {
     return false;
   };
 
-  const [server, elsewhere] = await Promise.all([listen((request, response) => void hub.handle(request, response)), listen(handleElsewhere)]);
+  const [server, elsewhere] = await Promise.all([
+    listen((request, response) => void hub.handle(request, response)),
+    listen(handleElsewhere),
+  ]);
   hub.url = server.url;
   hub.elsewhere = elsewhere.url;
   hub.stop = () => Promise.all([server.stop(), elsewhere.stop()]);

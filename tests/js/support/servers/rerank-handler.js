@@ -16,7 +16,8 @@ export const question = {
 export function client(reranker, options) {
   const handler = createHandler(reranker, options);
   const send = (path, init) => handler(new Request(`http://localhost${path}`, { duplex: "half", ...init }));
-  const post = (path, body, init) => send(path, { method: "POST", body: typeof body === "string" || body instanceof ReadableStream ? body : JSON.stringify(body), ...init });
+  const post = (path, body, init) =>
+    send(path, { method: "POST", body: typeof body === "string" || body instanceof ReadableStream ? body : JSON.stringify(body), ...init });
   return { handler, post, get: send };
 }
 
@@ -28,7 +29,12 @@ export function manualReranker() {
     info: { numLabels: 1 },
     rerank: ({ query, documents, signal }) =>
       new Promise((resolve, reject) => {
-        const release = () => resolve({ results: documents.map((_, index) => ({ index, score: 0.5 })), usage: { tokens: documents.length, documents: documents.length }, timings: { cacheHits: 0 } });
+        const release = () =>
+          resolve({
+            results: documents.map((_, index) => ({ index, score: 0.5 })),
+            usage: { tokens: documents.length, documents: documents.length },
+            timings: { cacheHits: 0 },
+          });
         calls.push({ query, signal, release, reject });
       }),
   };
