@@ -4,7 +4,8 @@ import type { JobOptions } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
 import type { Movable, WorkerPort } from "./port.js";
-import { parseReply, type Reply, type Request } from "./protocol.js";
+import { parseReply } from "./guards/replies.js";
+import type { Reply, Request } from "./protocol.js";
 import { WorkerStartError } from "./worker-start-error.js";
 
 /** The answer to a call that has not failed. */

@@ -1,85 +1,16 @@
 // Reranker.shared in two tabs of Chromium: one engine, which outlives the tab that started it and ends with the last.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { launchChromium } from "../support/browsers/chromium.js";
+import { query, small, withTabs } from "../support/browsers/shared-tabs.js";
 import { unmappedMemoryOfDescendants } from "../support/children/memory.js";
-import { checkpoint } from "../support/models/fixtures.js";
-import { bundlePath, sendBundle } from "../support/package/bundled.js";
 import { filesIn, startHub } from "../support/servers/hub.js";
-import { sendFixture, startSite } from "../support/servers/package-site.js";
-
-const query = "how do bees survive the winter";
-const fixture = checkpoint((labels) => labels === 1);
-const small = `/fixtures/${fixture.name}/`;
 
 describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
-  let site;
-  let browser;
-  let context;
-  before(async () => {
-    site = await startSite({ "/fixtures/": sendFixture, [bundlePath]: sendBundle });
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await site?.stop();
-  });
-  beforeEach(async () => (context = await browser.newContext()));
-  afterEach(async () => {
-    await context.close();
-    site.requests.length = 0;
-  });
-
-  /** Opens a tab with functions that tests call in it. */
-  async function openTab(prepare = () => {}) {
-    const tab = await context.newPage();
-    await tab.addInitScript(prepare);
-    await tab.goto(site.url);
-    await tab.evaluate(async (small) => {
-      const { Reranker } = await import("/pkg/bundled.js");
-      Object.assign(globalThis, {
-        Reranker,
-        small,
-        defaultModel: "/pkg/assets/default/",
-        documents: Array.from(
-          { length: 60 },
-          (_, at) => `Document ${at} tells how bees keep their hive warm in winter, and that ${at * 7919} of them take turns.`,
-        ),
-        share: async (options, model = small) => {
-          globalThis.reranker = await Reranker.shared(model, options);
-          return { backend: reranker.info.backend, warnings: reranker.info.warnings };
-        },
-        all: async (parts) => {
-          const list = [];
-          for await (const part of parts) list.push(part);
-          return list;
-        },
-        errorOf: (promise) =>
-          promise.then(
-            () => ({}),
-            ({ name, code, message }) => ({ name, code, message }),
-          ),
-      });
-    }, small);
-    return tab;
-  }
-
-  const share = (tab, options = {}) => tab.evaluate((options) => share(options), options);
-  const ranked = (tab) => tab.evaluate((query) => reranker.rank(query, documents), query);
-  const dispose = (tab) => tab.evaluate(() => reranker.dispose());
-
-  /** Waits until no worker or tab holds a lock, so that the shared worker and its workers have ended. */
-  async function whenEnded(tab) {
-    for (let round = 0; ; round++) {
-      const names = await tab.evaluate(async () => (await navigator.locks.query()).held.map(({ name }) => name));
-      if (names.length === 0) return;
-      assert.ok(round < 100, `locks are held: ${names}`);
-      await sleep(50);
-    }
-  }
+  const tabs = withTabs();
+  const { openTab, share, ranked, dispose, whenEnded } = tabs;
 
   test("two tabs have one engine, whose scores are those of load, and the last release ends it", async () => {
     const [first, second] = [await openTab(), await openTab()];
@@ -89,11 +20,11 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
       own.dispose();
       return results;
     }, query);
-    site.requests.length = 0;
+    tabs.site.requests.length = 0;
     const shared = await Promise.all([share(first), share(second)]);
     for (const { backend, warnings } of shared) assert.deepEqual([backend.shared, warnings], ["tabs", []]);
     assert.deepEqual(shared[0].backend, shared[1].backend);
-    assert.equal(site.requests.filter((path) => path.endsWith("model.safetensors")).length, 1);
+    assert.equal(tabs.site.requests.filter((path) => path.endsWith("model.safetensors")).length, 1);
     const { workers } = shared[0].backend;
     assert.deepEqual([first, second].map((tab) => tab.workers().length).sort(), [0, workers]);
     assert.deepEqual(await Promise.all([ranked(first), ranked(second)]), [expected, expected]);
@@ -139,7 +70,7 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
         Promise.all([
           reranker.explain(query, a, { of: "both", samples: 3 }),
           reranker.compare(query, a, b),
-          reranker.rerank({ query, documents: [a + " " + b], highlights: 1 }).then(({ results }) => results),
+          reranker.rerank({ query, documents: [`${a} ${b}`], highlights: 1 }).then(({ results }) => results),
         ]);
       const own = await Reranker.load(small);
       const expected = await calls(own);
@@ -159,8 +90,15 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     skip: !existsSync("/proc/self/smaps_rollup"),
   }, async (t) => {
     const [first, second, third] = [await openTab(), await openTab(), await openTab()];
-    const settled = async () => (await sleep(500), unmappedMemoryOfDescendants() / 1e6);
-    const ranks = async (tab, load) => (await tab.evaluate(load), await ranked(tab), settled());
+    const settled = async () => {
+      await sleep(500);
+      return unmappedMemoryOfDescendants() / 1e6;
+    };
+    const ranks = async (tab, load) => {
+      await tab.evaluate(load);
+      await ranked(tab);
+      return settled();
+    };
     const blank = await settled();
     const one = await ranks(first, () => share({ workers: 1 }, defaultModel));
     const two = await ranks(second, () => share({ workers: 1 }, defaultModel));
@@ -240,7 +178,10 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
       return (await all(collection.rank(query))).at(-1).total;
     }, query);
     assert.equal(others, 3);
-    const code = await first.evaluate(async () => (reranker.dispose(), (await call).code));
+    const code = await first.evaluate(async () => {
+      reranker.dispose();
+      return (await call).code;
+    });
     assert.equal(code, "disposed");
     assert.equal((await ranked(second)).length, 60);
   });
@@ -248,7 +189,7 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
   test("a tab that waits for another one's download gets its progress, and takes over if that tab leaves", async () => {
     const [first, second, third] = [await openTab(), await openTab(), await openTab()];
     let requests = 0;
-    await context.route("**/model.safetensors", async (route) => {
+    await tabs.context.route("**/model.safetensors", async (route) => {
       // The first tab's download never ends.
       if (++requests > 1) await route.continue();
     });
@@ -268,115 +209,6 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     assert.equal((await ranked(second)).length, 60);
   });
 
-  test("a tab with another version of the package, which has the same model, does not keep others waiting", async () => {
-    const [first, other, third] = [await openTab(), await openTab(), await openTab()];
-    await share(first);
-    // Its shared worker is another one, and has the same lock.
-    await other.evaluate(async () => {
-      const { name } = (await navigator.locks.query()).held.find(({ name }) => /^ranklet [0-9a-f]{64}$/.test(name));
-      await new Promise((resolve) => void navigator.locks.request(name, { mode: "shared" }, () => (resolve(), new Promise(() => {}))));
-    });
-    await dispose(first);
-    await sleep(400);
-    const { backend, warnings } = await share(third);
-    assert.deepEqual([backend.shared, warnings], ["tabs", []]);
-    await dispose(third);
-    await other.close();
-    await whenEnded(third);
-  });
-
-  test("a tab whose first message is of another version of the package loads an engine of its own", async () => {
-    const [first, other] = [
-      await openTab(),
-      await openTab(() => {
-        const { postMessage } = MessagePort.prototype;
-        MessagePort.prototype.postMessage = function (message, ...rest) {
-          return postMessage.call(this, message?.type === "join" ? { type: "join", locks: [message.lock] } : message, ...rest);
-        };
-      }),
-    ];
-    await share(first);
-    const { backend, warnings } = await Promise.race([share(other), sleep(20_000).then(() => assert.fail("the tab waits"))]);
-    assert.equal(backend.shared, "page");
-    assert.deepEqual(warnings, ["the engine is not shared with other tabs: their version of the package is another one"]);
-    assert.deepEqual(await ranked(other), await ranked(first));
-    await dispose(other);
-    await dispose(first);
-    await whenEnded(first);
-  });
-
-  test("an invalid message ends the connection of the tab that sent it, and no other", async () => {
-    const [first, second] = [await openTab(), await openTab()];
-    await share(first);
-    const expected = await ranked(first);
-    const answers = await second.evaluate(async () => {
-      const { name } = (await navigator.locks.query()).held.find(({ name }) => /^ranklet [0-9a-f]{64}$/.test(name));
-      const holdForever = (name) => new Promise((resolve) => void navigator.locks.request(name, () => (resolve(), new Promise(() => {}))));
-      await holdForever("mine");
-      const answers = [];
-      const connect = (messages, calls = []) => {
-        const { port } = new SharedWorker("/pkg/assets/shared-worker.js", { type: "module", name });
-        port.onmessage = ({ data }) => answers.push(data.type === "failed" ? data.message : data.type);
-        for (const message of messages) {
-          const channel = new MessageChannel();
-          port.postMessage(message, [channel.port2]);
-          for (const call of calls) channel.port1.postMessage(call);
-          channel.port1.onmessage = ({ data }) => answers.push(`${data.type} ${data.code}`);
-        }
-      };
-      const join = { type: "join", lock: "mine" };
-      const load = {
-        type: "load",
-        files: new Map([["config.json", new Blob(["{"])]]),
-        settings: { device: "cpu", dtype: "auto" },
-        workers: 1,
-        maxAutoWorkers: 1,
-      };
-      const wrong = [
-        null,
-        7,
-        [],
-        "leave",
-        {},
-        { type: "constructor" },
-        { type: "join" },
-        { type: "progress", progress: {} },
-        { ...load, workers: 1e9 },
-        load,
-        join,
-      ];
-      for (const message of wrong) connect([join, message]);
-      connect([null, { type: "leave" }, load]);
-      connect([{ type: "join", lock: "nobody holds it" }]);
-      const score = {
-        type: "score",
-        call: 1,
-        scores: "raw",
-        job: { kind: "prepared", query: "q", collection: 0, candidates: Uint32Array.of(99) },
-      };
-      connect(
-        [join],
-        [
-          null,
-          {},
-          { type: "score", call: 2 },
-          score,
-          { type: "load", call: 3, files: new Map(), settings: load.settings },
-          { type: "cancel", call: 77 },
-          { type: "release", collection: 5 },
-        ],
-      );
-      await new Promise((done) => setTimeout(done, 500));
-      return answers;
-    });
-    const count = (pattern) => answers.filter((answer) => pattern.test(answer)).length;
-    assert.equal(count(/^the tab (sent an invalid message|was not asked)/), 11, answers.join("\n"));
-    assert.equal(count(/^failed (input|disposed)/), 5, answers.join("\n"));
-    assert.deepEqual(await ranked(first), expected);
-    await second.close();
-    assert.deepEqual(await ranked(first), expected);
-  });
-
   test("a shared worker that stops is replaced, with the collections of its tabs", async () => {
     const tab = await openTab();
     await share(tab);
@@ -385,7 +217,7 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     const expected = await rank();
     const running = tab.evaluate((query) => errorOf(reranker.rank(query, Array.from({ length: 100 }, () => documents).flat())), query);
     await sleep(100);
-    const session = await browser.newBrowserCDPSession();
+    const session = await tabs.browser.newBrowserCDPSession();
     const { targetInfos } = await session.send("Target.getTargets");
     const { targetId } = targetInfos.find(({ type }) => type === "shared_worker");
     const { sessionId } = await session.send("Target.attachToTarget", { targetId, flatten: false });

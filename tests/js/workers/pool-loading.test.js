@@ -98,8 +98,14 @@ describe("what the first worker gets", () => {
       started.push(worker);
       return {
         ...port,
-        post: (request, transfer) => (worker.posted.push({ request, transfer }), port.post(request, transfer)),
-        terminate: () => ((worker.ended = true), port.terminate()),
+        post: (request, transfer) => {
+          worker.posted.push({ request, transfer });
+          port.post(request, transfer);
+        },
+        terminate: () => {
+          worker.ended = true;
+          return port.terminate();
+        },
       };
     };
     return { started, platform: { ...node, startWorker, ...platform } };
@@ -154,7 +160,10 @@ describe("what the first worker gets", () => {
 describe("the number of workers", () => {
   const load = async (platform, options) => {
     let started = 0;
-    const startWorker = () => (started++, node.startWorker());
+    const startWorker = () => {
+      started++;
+      return node.startWorker();
+    };
     const { scorer, info } = await loadModel({ ...node, startWorker, ...platform }, options === undefined ? url : undefined, options);
     scorer.dispose();
     return [info.backend.workers, started, info.backend.split, info.memoryBytes].slice(0, options === undefined ? 2 : 4);

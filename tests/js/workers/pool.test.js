@@ -154,7 +154,15 @@ describe("a pool", () => {
     const controller = new AbortController();
     const { promise, resolve } = deferred();
     let [parts, partsAtAbort] = [0, 0];
-    const call = reranker.rerank({ query, documents: manyDocuments, signal: controller.signal, onProgress: () => (parts++, resolve()) });
+    const call = reranker.rerank({
+      query,
+      documents: manyDocuments,
+      signal: controller.signal,
+      onProgress: () => {
+        parts++;
+        resolve();
+      },
+    });
     await promise;
     controller.abort("enough");
     partsAtAbort = parts;

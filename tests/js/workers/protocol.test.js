@@ -13,7 +13,8 @@ import { dist } from "../support/paths.js";
 const { ThreadEngine } = await import(new URL("engine/thread-engine.js", dist));
 const { Host } = await import(new URL("worker/host.js", dist));
 const { WorkerConnection } = await import(new URL("worker/worker-connection.js", dist));
-const { parseReply, parseRequest } = await import(new URL("worker/protocol.js", dist));
+const { parseReply } = await import(new URL("worker/guards/replies.js", dist));
+const { parseRequest } = await import(new URL("worker/guards/requests.js", dist));
 const { errorCodes } = await import(new URL("errors.js", dist));
 
 const seconds = Number(process.env.RANKLET_FUZZ_SECONDS ?? 5);
@@ -178,7 +179,7 @@ describe("a message is refused with", () => {
       module: undefined,
       files: new Map(),
       settings: { device: "cpu", dtype: "auto" },
-      part: { part: 1, cuts: [, 2], unpooledRows: 1 },
+      part: { part: 1, cuts: Object.assign(new Array(2), { 1: 2 }), unpooledRows: 1 },
     },
     "a limit above 32 bits": {
       type: "sentences",

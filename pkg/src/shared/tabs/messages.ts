@@ -7,7 +7,8 @@ import { type ErrorCode, errorCodes, type ErrorItem } from "../../errors.js";
 import type { ModelFiles } from "../../model/model-files.js";
 import type { DownloadProgress, ModelInfo } from "../../types.js";
 import { isObject } from "../../util/check.js";
-import { type Fields, type Guards, isCount, isFiles, isInfo, isItem, isSettings, parse } from "../../worker/protocol.js";
+import { isInfo, isItem } from "../../worker/guards/replies.js";
+import { type Fields, type Guards, isCount, isFiles, isSettings, parse } from "../../worker/guards/values.js";
 
 /** A message of a tab. */
 export type TabMessage =

@@ -1,0 +1,115 @@
+// Guards of values that are in several messages.
+import { isArriving } from "../../engine/arriving-reader.js";
+import type { EngineSettings } from "../../engine/engine.js";
+import type { SplitPlan } from "../../engine/parts/split.js";
+import type { FileData } from "../../engine/weights-files.js";
+import { isWeightsFile } from "../../model/model-files.js";
+import type { DocumentLimits, ExplainedPair } from "../../scoring/scorer.js";
+import type { ExplainedTexts, TextUnit } from "../../types.js";
+import { isObject } from "../../util/check.js";
+import { typeTag } from "../../util/type-tag.js";
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export type Guards<M extends { readonly type: string }> = {
+  readonly [T in M["type"]]: (message: Fields) => message is Fields & Extract<M, { type: T }>;
+};
+
+/** Validates a message by the guard of its type. Returns what is wrong with it if it is not one. */
+export function parse<M extends { readonly type: string }>(message: unknown, guards: Guards<M>): M | string {
+  if (!isObject(message)) return "it is not an object";
+  const { type } = message;
+  if (typeof type !== "string" || !Object.hasOwn(guards, type)) return "its type is unknown";
+  const isValid = guards[type as M["type"]];
+  return isValid(message) ? message : `a field of "${type}" is wrong`;
+}
+
+export function isPartialBatch({ stream, offsets }: Fields): boolean {
+  return typeTag(stream) === "Float32Array" && typeTag(offsets) === "Uint32Array";
+}
+
+export function isSplitPlan(plan: unknown): plan is SplitPlan {
+  if (!isObject(plan)) return false;
+  if (plan["split"] === "copies") return isCount(plan["workers"]);
+  return plan["split"] === "layers" && isCuts(plan["cuts"]) && isCount(plan["unpooledRows"]) && typeof plan["bytes"] === "number";
+}
+
+export function isCuts(cuts: unknown): cuts is readonly number[] {
+  return Array.isArray(cuts) && Array.from<unknown>(cuts).every(isUint32);
+}
+
+export function isExplainedPair(pair: unknown): pair is ExplainedPair {
+  if (!isObject(pair)) return false;
+  const { query, document, unit, of, samples, chunk } = pair;
+  const isChunk = chunk === undefined || (isObject(chunk) && isUint32(chunk["start"]) && isUint32(chunk["end"]));
+  return (
+    [query, document].every((text) => typeof text === "string") && isUnit(unit) && isExplainedTexts(of) && isUint32(samples) && isChunk
+  );
+}
+
+export function isUnit(unit: unknown): unit is TextUnit {
+  return unit === "word" || unit === "sentence";
+}
+
+function isExplainedTexts(of: unknown): of is ExplainedTexts {
+  return of === "query" || of === "document" || of === "both";
+}
+
+export function isIndices(value: unknown): value is Uint32Array {
+  return typeTag(value) === "Uint32Array";
+}
+
+/** @param chosen the file that the caller chose as the weights; only weights may be arriving */
+export function isFiles(files: unknown, chosen?: string): files is ReadonlyMap<string, FileData> {
+  if (typeTag(files) !== "Map") return false;
+  return [...(files as ReadonlyMap<unknown, unknown>)].every(
+    ([name, data]) =>
+      typeof name === "string" &&
+      ((isArriving(data) && isWeightsFile(name, chosen)) || ["Blob", "File", "ArrayBuffer", "SharedArrayBuffer"].includes(typeTag(data))),
+  );
+}
+
+export function isSettings(settings: unknown): settings is EngineSettings {
+  if (!isObject(settings)) return false;
+  const { device, dtype, weights, max_length, max_memory_bytes, cpu_workers, reason, no_cache } = settings;
+  const limits = [max_length, max_memory_bytes, cpu_workers];
+  const isOptionalString = (value: unknown): boolean => value === undefined || typeof value === "string";
+  return (
+    typeof device === "string" &&
+    typeof dtype === "string" &&
+    limits.every(isLimit) &&
+    [weights, reason].every(isOptionalString) &&
+    (no_cache === undefined || no_cache === true)
+  );
+}
+
+export function isDocumentLimits(limits: unknown): limits is DocumentLimits {
+  return (
+    isObject(limits) &&
+    isLimit(limits["maxTokensPerDocument"]) &&
+    (limits["longDocuments"] === "truncate" || limits["longDocuments"] === "chunk")
+  );
+}
+
+export function isTexts(texts: unknown): texts is readonly string[] {
+  // Array.from visits the holes of a sparse array, which `every` skips.
+  return Array.isArray(texts) && Array.from<unknown>(texts).every((text) => typeof text === "string");
+}
+
+function isLimit(limit: unknown): limit is number | undefined {
+  return limit === undefined || isUint32(limit);
+}
+
+/** Whether `value` is a count that the engine takes, whose numbers have 32 bits. */
+export function isUint32(value: unknown): value is number {
+  return isCount(value) && value <= 0xffff_ffff;
+}
+
+/** Whether `value` is a non-negative integer. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+export function isResult({ values, ms }: Fields): boolean {
+  return typeTag(values) === "Float32Array" && typeof ms === "number";
+}
