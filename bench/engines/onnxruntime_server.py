@@ -18,10 +18,10 @@ from pathlib import Path
 # The tokenizer must not use more threads than the model.
 os.environ["RAYON_NUM_THREADS"] = sys.argv[3]
 
-import onnxruntime
-from tokenizers import Tokenizer
-
 import numpy as np
+import onnxruntime
+
+from tokenizers import Tokenizer
 
 BATCH = 16
 MAX_LENGTH = 512
@@ -69,11 +69,13 @@ def main(folder, file, threads):
     """Load, then respond until stdin ends."""
     started = time.perf_counter()
     tokenizer, session = load(Path(folder), file, int(threads))
-    respond({
-        "load_ms": (time.perf_counter() - started) * 1e3,
-        "peak_bytes": peak_bytes(),
-        "backend": {"engine": "onnxruntime", "version": onnxruntime.__version__},
-    })
+    respond(
+        {
+            "load_ms": (time.perf_counter() - started) * 1e3,
+            "peak_bytes": peak_bytes(),
+            "backend": {"engine": "onnxruntime", "version": onnxruntime.__version__},
+        }
+    )
     for line in sys.stdin:
         workload = json.loads(line)
         started = time.perf_counter()

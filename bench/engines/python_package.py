@@ -28,9 +28,7 @@ def sentence_transformers(folder, dtype, threads, batch):
     # Else a checkpoint in f16 is computed in f16, which is slow on a CPU.
     options = {"dtype": torch.float32}
     model = CrossEncoder(folder, device="cpu", activation_fn=torch.nn.Identity(), model_kwargs=options)
-    return lambda query, documents: model.predict(
-        [(query, document) for document in documents], batch_size=batch, show_progress_bar=False
-    )
+    return lambda query, documents: model.predict([(query, document) for document in documents], batch_size=batch, show_progress_bar=False)
 
 
 def fastembed(folder, dtype, threads, batch):

@@ -41,10 +41,12 @@ def main(folder, dtype):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     torch_dtype = {"f32": torch.float32, "f16": torch.float16}[dtype]
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch_dtype).to("cuda").eval()
-    respond({
-        "load_ms": (time.perf_counter() - started) * 1e3,
-        "backend": {"engine": "PyTorch", "version": torch.__version__, "adapter": torch.cuda.get_device_name()},
-    })
+    respond(
+        {
+            "load_ms": (time.perf_counter() - started) * 1e3,
+            "backend": {"engine": "PyTorch", "version": torch.__version__, "adapter": torch.cuda.get_device_name()},
+        }
+    )
     for line in sys.stdin:
         workload = json.loads(line)
         started = time.perf_counter()

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 SEED = 20260801
 # The standard deviation of BERT's initialization.
@@ -184,9 +185,7 @@ def write_tokenizer(out, tokenizer, specials, pair, names):
     tokenizer.add_special_tokens(specials)
     ids = [(token, tokenizer.token_to_id(token)) for token in names.values()]
     start, end = names["cls_token"], names["sep_token"]
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{start} $A {end}", pair=pair, special_tokens=list(dict(ids).items())
-    )
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{start} $A {end}", pair=pair, special_tokens=list(dict(ids).items()))
     tokenizer.save(str(out / "tokenizer.json"))
     return names
 
@@ -201,7 +200,13 @@ def write_text(kind, out, size, template, xlmr):
             shutil.copyfile(template / name, out / name)
         return
     if kind == "xlmr":
-        tokenizer_config = {**roberta, "bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "XLMRobertaTokenizer", "model_max_length": 512}
+        tokenizer_config = {
+            **roberta,
+            "bos_token": "<s>",
+            "eos_token": "</s>",
+            "tokenizer_class": "XLMRobertaTokenizer",
+            "model_max_length": 512,
+        }
         if xlmr is not None:
             shutil.copyfile(xlmr / "tokenizer.json", out / "tokenizer.json")
         else:

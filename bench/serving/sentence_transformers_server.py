@@ -20,9 +20,7 @@ from sentence_transformers import CrossEncoder
 def main(folder, port):
     """Serve until the process is ended."""
     # In float32 whatever type the checkpoint has, because its own may be float16, which is slow on a CPU.
-    model = CrossEncoder(
-        folder, device="cpu", activation_fn=torch.nn.Sigmoid(), model_kwargs={"dtype": torch.float32}
-    )
+    model = CrossEncoder(folder, device="cpu", activation_fn=torch.nn.Sigmoid(), model_kwargs={"dtype": torch.float32})
     executor = ThreadPoolExecutor(max_workers=1)
     turn = asyncio.Lock()
 

@@ -16,9 +16,7 @@ from .errors import input_error
 _text_attributes = ("page_content", "text", "content")
 
 
-def document_texts(
-    documents: Sequence[Any], rank_fields: Sequence[str] | None = None, structured: str | None = None
-) -> list[str]:
+def document_texts(documents: Sequence[Any], rank_fields: Sequence[str] | None = None, structured: str | None = None) -> list[str]:
     """Returns the texts of documents: of strings, mappings, or objects with a text.
 
     `rank_fields` names the fields that are scored, by name or by a path with dots; `structured` is the form of the

@@ -12,7 +12,6 @@ from . import _ranklet
 from ._model import Source
 from .errors import RankletError, input_error, make_error
 
-
 SMALL = "ranklet/small"
 """The name of the small model, whose files are in the package ranklet_small."""
 

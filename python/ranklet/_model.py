@@ -39,9 +39,7 @@ def load(source: Source, options: Mapping[str, Any]) -> NativeReranker:
     return NativeReranker.load(source, json.dumps(given))
 
 
-def collect(
-    scoring: NativeScoring, labels: int, on_progress: Callable[[int], object] | None = None
-) -> np.ndarray:
+def collect(scoring: NativeScoring, labels: int, on_progress: Callable[[int], object] | None = None) -> np.ndarray:
     """Runs all micro-batches of a run and returns the scores, [pairs, labels]. Ctrl-C stops it between two of them."""
     scores = bytearray()
     while (part := scoring.step()) is not None:

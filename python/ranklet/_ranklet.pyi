@@ -80,9 +80,7 @@ class NativeReranker:
         instruction: str | None,
         deadline: float | None,
     ) -> tuple[list[float | None], list[tuple[int, int] | None], int, int]: ...
-    def scoring_pairs(
-        self, queries: Sequence[str], documents: Sequence[str], scores: str, prompt: str | None
-    ) -> NativeScoring: ...
+    def scoring_pairs(self, queries: Sequence[str], documents: Sequence[str], scores: str, prompt: str | None) -> NativeScoring: ...
     def scoring_prepared(
         self,
         query: str,

@@ -1,8 +1,8 @@
 """Ranklet in Haystack: a ranker component.
 
-    from ranklet.haystack import RankletRanker
+from ranklet.haystack import RankletRanker
 
-    pipeline.add_component("ranker", RankletRanker(top_k=5))
+pipeline.add_component("ranker", RankletRanker(top_k=5))
 """
 
 from __future__ import annotations
@@ -94,9 +94,7 @@ class RankletRanker:
         cross_encoder_kwargs = cross_encoder_kwargs or {}
         repeated = sorted((_set_by_parameters | set(_parameters)) & set(cross_encoder_kwargs))
         if repeated:
-            raise ValueError(
-                f"cross_encoder_kwargs: parameters of RankletRanker set these: {', '.join(repeated)}"
-            )
+            raise ValueError(f"cross_encoder_kwargs: parameters of RankletRanker set these: {', '.join(repeated)}")
         self.model = None if model is None else str(model)
         self.device = device
         self.token = token

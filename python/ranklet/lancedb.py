@@ -1,8 +1,8 @@
 """Ranklet in LanceDB: a reranker of searches.
 
-    from ranklet.lancedb import RankletReranker
+from ranklet.lancedb import RankletReranker
 
-    table.search("capital of France", query_type="hybrid").rerank(RankletReranker(column="text")).to_list()
+table.search("capital of France", query_type="hybrid").rerank(RankletReranker(column="text")).to_list()
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ __all__ = ["RankletReranker"]
 class RankletReranker(Reranker):
     """Adds the column `_relevance_score` and sorts by it, with the options of LanceDB's CrossEncoderReranker."""
 
-    def __init__(
-        self, model_name: Any = None, column: str = "text", return_score: str = "relevance", **model_kwargs: Any
-    ) -> None:
+    def __init__(self, model_name: Any = None, column: str = "text", return_score: str = "relevance", **model_kwargs: Any) -> None:
         super().__init__(return_score)
         self.model_name = model_name
         self.column = column

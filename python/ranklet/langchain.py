@@ -1,9 +1,9 @@
 """Ranklet in LangChain: a cross-encoder for its CrossEncoderReranker, and a compressor that keeps scores.
 
-    from langchain_classic.retrievers.document_compressors import CrossEncoderReranker
-    from ranklet.langchain import RankletCrossEncoder
+from langchain_classic.retrievers.document_compressors import CrossEncoderReranker
+from ranklet.langchain import RankletCrossEncoder
 
-    compressor = CrossEncoderReranker(model=RankletCrossEncoder(), top_n=3)
+compressor = CrossEncoderReranker(model=RankletCrossEncoder(), top_n=3)
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ class RankletRerank(BaseDocumentCompressor):
         super().__init__(model=model, **kwargs)
         self._client = model if isinstance(model, CrossEncoder) else CrossEncoder(model, **self.model_kwargs)
 
-    def compress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
-    ) -> Sequence[Document]:
+    def compress_documents(self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None) -> Sequence[Document]:
         """Returns copies of the best documents, best first."""
         ranked = self._client.rank(query, [document.page_content for document in documents], top_k=self.top_n)
         return [_with_score(documents[hit["corpus_id"]], hit["score"]) for hit in ranked]

@@ -1,8 +1,8 @@
 """Ranklet in LlamaIndex: a node postprocessor.
 
-    from ranklet.llama_index import RankletRerank
+from ranklet.llama_index import RankletRerank
 
-    query_engine = index.as_query_engine(node_postprocessors=[RankletRerank(top_n=3)])
+query_engine = index.as_query_engine(node_postprocessors=[RankletRerank(top_n=3)])
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ class RankletRerank(BaseNodePostprocessor):
     device: str | None = Field(default=None, description='"cpu", "gpu" or "auto"; None for the CPU.')
     cache_folder: str | None = Field(default=None, description="The folder that downloads go to.")
     top_n: int = Field(default=2, description="Number of nodes to return.")
-    keep_retrieval_score: bool = Field(
-        default=False, description="Whether to keep the score before in the metadata, as retrieval_score."
-    )
+    keep_retrieval_score: bool = Field(default=False, description="Whether to keep the score before in the metadata, as retrieval_score.")
     cross_encoder_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="Other options of ranklet.CrossEncoder, such as threads and max_length."
     )
@@ -100,9 +98,7 @@ class RankletRerank(BaseNodePostprocessor):
         """Returns the name of the class, for serialization."""
         return "RankletRerank"
 
-    def _postprocess_nodes(
-        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
-    ) -> list[NodeWithScore]:
+    def _postprocess_nodes(self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None) -> list[NodeWithScore]:
         if query_bundle is None:
             raise ValueError("RankletRerank needs a query: pass query_bundle or query_str")
         if not nodes:

@@ -30,9 +30,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     count = {name: len(terminalreporter.stats.get(name, [])) for name in ("passed", "failed", "error", "skipped")}
     failed = count["failed"] + count["error"]
     verdict = "FAILED" if failed else "ok"
-    terminalreporter.write_line(
-        f"test result: {verdict}. {count['passed']} passed; {failed} failed; {count['skipped']} ignored"
-    )
+    terminalreporter.write_line(f"test result: {verdict}. {count['passed']} passed; {failed} failed; {count['skipped']} ignored")
 
 
 @pytest.fixture(autouse=True)

@@ -46,11 +46,7 @@ def differences(expected: Any, actual: Any, tolerance: float, path: str = "") ->
     if isinstance(expected, dict) and isinstance(actual, dict):
         if expected.keys() != actual.keys():
             return [f"{path}: {sorted(expected)} and {sorted(actual)}"]
-        return [
-            difference
-            for key in expected
-            for difference in differences(expected[key], actual[key], tolerance, f"{path}.{key}")
-        ]
+        return [difference for key in expected for difference in differences(expected[key], actual[key], tolerance, f"{path}.{key}")]
     if isinstance(expected, list) and isinstance(actual, list):
         if len(expected) != len(actual):
             return [f"{path}: {len(expected)} and {len(actual)} items"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from conftest import FIXTURES, fixture
 from outcome import differences, outcome_of
-
 from ranklet import CrossEncoder, Identity, Sigmoid
 
 RECORDED = json.loads((FIXTURES / "cross_encoder_calls.json").read_text(encoding="utf-8"))

@@ -8,8 +8,8 @@ import pickle
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, fixture
 
+from conftest import ROOT, fixture
 from ranklet import CrossEncoder, ErrorItem, RankletError, Reranker, _ranklet
 from ranklet.errors import make_error
 
@@ -120,4 +120,4 @@ def test_members_for_training_say_what_to_use() -> None:
         assert caught.value.code == "unsupported" and isinstance(caught.value, NotImplementedError)
         assert not hasattr(model, name) and getattr(model, name, None) is None
     with pytest.raises(AttributeError):
-        model.no_such_member
+        _ = model.no_such_member

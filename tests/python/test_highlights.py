@@ -51,8 +51,7 @@ def test_highlights_are_the_best_sentences_with_their_scores(reranker: Reranker)
 def test_only_returned_results_have_highlights(reranker: Reranker) -> None:
     collection_of_one = reranker.prepare(DOCUMENTS[1:2])
     plain, one, all_three = (
-        reranker.rerank(QUERY, DOCUMENTS, **options)
-        for options in ({"top_n": 1}, {"top_n": 1, "highlights": 1}, {"highlights": 1})
+        reranker.rerank(QUERY, DOCUMENTS, **options) for options in ({"top_n": 1}, {"top_n": 1, "highlights": 1}, {"highlights": 1})
     )
     assert [result.highlights for result in plain.results] == [None]
     assert plain.usage.tokens < one.usage.tokens < all_three.usage.tokens

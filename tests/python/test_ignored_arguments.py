@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import fixture
 
+from conftest import fixture
 from ranklet import CrossEncoder
 from ranklet._cross_encoder import arguments
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, fixture
 
+from conftest import FIXTURES, fixture
 from ranklet import AsyncReranker, RankletError, Reranker
 from ranklet._documents import document_texts
 from ranklet._ranklet import rank_scores
@@ -119,7 +119,7 @@ def test_documents_are_texts_mappings_or_objects(reranker: Reranker) -> None:
     assert document_texts([page], ["title", "tags"]) == ["title: Rivers\ntags: one, two"]
     assert code_of(lambda: document_texts([{"title": 1}], "title")) == "input"
     for binary in (b"a text", bytearray(b"a text"), memoryview(b"a text")):
-        assert code_of(lambda: document_texts([{"title": binary}], ["title"])) == "input"
+        assert code_of(lambda binary=binary: document_texts([{"title": binary}], ["title"])) == "input"
     assert code_of(lambda: reranker.rerank(QUERY, "one text")) == "input"
     assert code_of(lambda: reranker.rerank(QUERY, [7])) == "input"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Fixture, all_fixtures, fixture
 
+from conftest import Fixture, all_fixtures, fixture
 from ranklet import CrossEncoder, Identity, RankletError, Reranker, Sigmoid
 
 TOLERANCE = 1e-4

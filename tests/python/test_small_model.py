@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, ROOT
 
+from conftest import FIXTURES, ROOT
 from ranklet import CrossEncoder, Identity, RankletError, Reranker
 
 SMALL = "ranklet/small"

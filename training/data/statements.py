@@ -25,15 +25,18 @@ PATTERNS = tuple(
             ("who {1} {2}", "who {1} the {2}"),
         ),
         (
-            rf"[Yy]ou (can|may|could) ([a-z]+ (?:your |the |a |an )?[\w'’ -]{{4,40}}?) (?:by|with|within|in|from|at|through|using|on|for|if|when|until|up to) ",
+            r"[Yy]ou (can|may|could) ([a-z]+ (?:your |the |a |an )?[\w'’ -]{4,40}?) (?:by|with|within|in|from|at|through|using|on|for|if|when|until|up to) ",
             ("how can i {1}", "how do i {1}", "can i {1}", "how to {1}"),
         ),
         (
             rf"[Yy]ou (?:must|should|need to|have to|will need to) ([a-z]+ (?:your |the |a |an )?[\w'’ -]{{4,40}}?){END}",
             ("do i need to {0}", "should i {0}", "what do i need to {0}"),
         ),
-        (rf"^To ([a-z]+ (?:your |the |a |an )?[\w'’ -]{{4,45}}?),", ("how do i {0}", "how to {0}", "how can i {0}", "what is the way to {0}")),
-        (rf"\b[Ii]f you ([a-z]+ [\w'’ -]{{4,40}}?), ", ("what happens if i {0}", "what should i do if i {0}")),
+        (
+            r"^To ([a-z]+ (?:your |the |a |an )?[\w'’ -]{4,45}?),",
+            ("how do i {0}", "how to {0}", "how can i {0}", "what is the way to {0}"),
+        ),
+        (r"\b[Ii]f you ([a-z]+ [\w'’ -]{4,40}?), ", ("what happens if i {0}", "what should i do if i {0}")),
         (rf"^({SUBJECT}) (is|are) ([\w'’ -]{{4,30}}?) because ", ("why {1} {0} {2}",)),
         (
             rf"^({SUBJECT}) (?:has|have|contains?|consists? of|includes?) (?:about |over |more than |nearly )?(?:\d[\d,]*|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty) ([a-z'’-]+(?: [a-z'’-]+)?s)\b",
@@ -52,7 +55,9 @@ PATTERNS = tuple(
         (rf"^({SUBJECT}) (?:is|are) used (?:to|for|as|in) ", ("what is {0} used for", "why use {0}")),
     )
 )
-PRONOUNS = frozenset("it this that there he she they you we i these those one some most many all here his her their its our if when".split())
+PRONOUNS = frozenset(
+    "it this that there he she they you we i these those one some most many all here his her their its our if when".split()
+)
 WORDS = (4, 14)
 # Words that a sentence has for its neighbors, and forms that the patterns get wrong.
 ODD = re.compile(r"(?<= i )(?:also|even|only|just|simply|still|always|then) |(?<= to )(?:also|even|only|just|simply) ")

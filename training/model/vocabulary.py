@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 import torch
+
 from tokenizers import Tokenizer
 
 # Truncation and padding are left over from an embedding model; Hugging Face's libraries ignore them.

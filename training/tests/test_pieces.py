@@ -98,9 +98,7 @@ def test_a_cut_vocabulary_spells_any_english_word():
     tokenizers = pytest.importorskip("tokenizers")
     letters = "abcdefghijklmnopqrstuvwxyz"
     pieces = [*vocabulary.SPECIAL, *letters, *("##" + letter for letter in letters), "bees", "hive", "[unused1]", "honey"]
-    tokenizer = tokenizers.Tokenizer(
-        tokenizers.models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]")
-    )
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
     tokenizer.add_special_tokens(list(vocabulary.SPECIAL))
     text = tokenizer.to_str()

@@ -10,16 +10,19 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from data import lists, sentences
-from recipes import RECIPES
 from data.sources import Collection, Query
 from data.statements import questions
+from recipes import RECIPES
 from teachers import cross
 
 
 @pytest.mark.parametrize(
     "sentence, expected",
     [
-        ("You can return most goods within 30 days.", {f"{form} return most goods" for form in ("how can i", "how do i", "can i", "how to")}),
+        (
+            "You can return most goods within 30 days.",
+            {f"{form} return most goods" for form in ("how can i", "how do i", "can i", "how to")},
+        ),
         ("The old bridge was built in 1885 by the town.", {"when was the old bridge built", "in what year was the old bridge built"}),
         ("Ada Lovelace wrote the first program, which was long.", {"who wrote first program", "who wrote the first program"}),
         ("To reset your password, open the settings.", {"how do i reset my password", "how to reset my password"}),

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
 
 from data.lists import sample
 from model import bert
 from model.bert import Linear
 from model.rounding import PreparedWeights
+from tokenizers import Tokenizer
 from train.batches import PairEncoder, order_of_epoch, pad
 from train.losses import total
 
@@ -136,9 +136,7 @@ class Run:
 
     def pairs_of(self, lists):
         """Returns the encoded pairs of lists."""
-        return [
-            self.encoder.pair(entry["query"], self.passages[entry["documents"][at]]) for entry, indices in lists for at in indices
-        ]
+        return [self.encoder.pair(entry["query"], self.passages[entry["documents"][at]]) for entry, indices in lists for at in indices]
 
     def rounding(self):
         """The rounding of the weights at this step."""

@@ -15,6 +15,10 @@ from typing import Any
 import numpy as np
 
 from .. import _model
+from .._hub import find_model
+from .._pairs import is_single_pair, not_unicode, read_pairs
+from .._ranklet import NativeScoring
+from ..errors import RankletMissingError, input_error, unsupported_error
 from . import activation
 from .arguments import (
     call_arguments,
@@ -28,10 +32,6 @@ from .arguments import (
 )
 from .evaluation import Evaluates, ModelCardData
 from .progress import ProgressBar
-from .._hub import find_model
-from .._pairs import is_single_pair, not_unicode, read_pairs
-from .._ranklet import NativeScoring
-from ..errors import RankletMissingError, input_error, unsupported_error
 
 logger = logging.getLogger("ranklet")
 
@@ -101,9 +101,7 @@ class CrossEncoder(Evaluates):
             "max_memory_bytes": max_memory_bytes,
             "weights": weights,
         }
-        options, num_labels = keyword_options(
-            options, num_labels, backend, model_kwargs or {}, processor_kwargs or {}, config_kwargs or {}
-        )
+        options, num_labels = keyword_options(options, num_labels, backend, model_kwargs or {}, processor_kwargs or {}, config_kwargs or {})
         self._options = options
         self.model_card_data = ModelCardData()
         self._source = find_model(
@@ -294,9 +292,7 @@ class CrossEncoder(Evaluates):
             except UnicodeEncodeError:
                 raise not_unicode([*queries, *documents]) from None
 
-        scores = self._scores(
-            scoring_of, len(queries), self._resolve_prompt(prompt, prompt_name), show_progress_bar, activation_fn
-        )
+        scores = self._scores(scoring_of, len(queries), self._resolve_prompt(prompt, prompt_name), show_progress_bar, activation_fn)
         if apply_softmax and scores.ndim > 1:
             exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
             scores = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -365,8 +361,7 @@ class CrossEncoder(Evaluates):
             return None if self.default_prompt_name is None else self.prompts[self.default_prompt_name]
         if prompt_name not in self.prompts:
             raise input_error(
-                f"Prompt name '{prompt_name}' not found in the configured prompts dictionary with keys "
-                f"{list(self.prompts)!r}."
+                f"Prompt name '{prompt_name}' not found in the configured prompts dictionary with keys {list(self.prompts)!r}."
             )
         return self.prompts[prompt_name]
 

@@ -137,9 +137,7 @@ class Collection:
                 unscored=[i for i, score in zip(indices, scored.scores) if score is None] if is_last else [],
             )
 
-        run = request.native.scoring_prepared(
-            request.query, request.prepared, request.chosen, request.scores, request.seconds
-        )
+        run = request.native.scoring_prepared(request.query, request.prepared, request.chosen, request.scores, request.seconds)
         done = 0
         for _, done in scored.steps(run):
             yield ranking(done)
@@ -151,9 +149,7 @@ class Collection:
         indices = candidates.tolist() if isinstance(candidates, np.ndarray) else list(candidates)
         for position, index in enumerate(indices):
             if not isinstance(index, (int, np.integer)) or isinstance(index, bool) or not 0 <= index < self.size:
-                raise input_error(
-                    f"candidates[{position}] must be the index of a document, from 0 to {self.size - 1}, not {index!r}"
-                )
+                raise input_error(f"candidates[{position}] must be the index of a document, from 0 to {self.size - 1}, not {index!r}")
         return [int(index) for index in indices]
 
     def __len__(self) -> int:

@@ -215,8 +215,7 @@ def _comparison(a: Explanation, b: Explanation) -> Comparison:
 
 def _with_lifts(explanation: Explanation, sign: int) -> ComparedExplanation:
     units = [
-        ComparedContribution(unit.text, unit.start, unit.end, unit.contribution, sign * unit.contribution)
-        for unit in explanation.units
+        ComparedContribution(unit.text, unit.start, unit.end, unit.contribution, sign * unit.contribution) for unit in explanation.units
     ]
     return ComparedExplanation(**{**vars(explanation), "units": units})
 

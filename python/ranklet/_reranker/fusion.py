@@ -17,9 +17,7 @@ def read_fuse(fuse: Mapping[str, Any] | None) -> FirstStage | None:
         return None
     unknown = sorted(set(fuse) - {"first_stage", "method", "k", "weight"})
     if unknown or not {"first_stage", "method"} <= set(fuse):
-        raise input_error(
-            "fuse has first_stage and method, and may have k or weight" + "".join(f"; not {name}" for name in unknown)
-        )
+        raise input_error("fuse has first_stage and method, and may have k or weight" + "".join(f"; not {name}" for name in unknown))
     scores = _model.listed(fuse["first_stage"], "fuse: first_stage")
     first_stage = [None if score is None else _model.number(score, "fuse: first_stage") for score in scores]
     k, weight = (None if fuse.get(name) is None else _model.number(fuse[name], f"fuse: {name}") for name in ("k", "weight"))

@@ -284,9 +284,7 @@ class Reranker(Explains):
     ) -> list[dict[str, Any]]:
         """Ranks documents with the result of sentence-transformers' `CrossEncoder.rank`."""
         documents = _model.listed(documents, "documents")
-        response = self.rerank(
-            query, documents, top_n=top_k, min_score=min_score, scores=scores, on_progress=on_progress, _stop=_stop
-        )
+        response = self.rerank(query, documents, top_n=top_k, min_score=min_score, scores=scores, on_progress=on_progress, _stop=_stop)
         ranked: list[dict[str, Any]] = [{"corpus_id": result.index, "score": result.score} for result in response.results]
         if return_documents:
             texts = document_texts(documents)

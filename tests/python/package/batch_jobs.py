@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import ROOT
 
+from conftest import ROOT
 from ranklet import CrossEncoder
 
 PAIRS = int(os.environ.get("RANKLET_BATCH_PAIRS", "20000"))
@@ -180,9 +180,7 @@ class Job:
             "PATH": f"{ROOT / 'target' / 'release'}{os.pathsep}{os.environ['PATH']}",
         }
         command = [self.python, "-c", program, *arguments]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def _wait(self, process: subprocess.Popen[str]) -> str:
         try:

@@ -13,7 +13,7 @@ from statistics import median
 
 import numpy as np
 import pytest
-from batch_jobs import PAIRS, Job, Measured, expected_scores, recipe, track
+from batch_jobs import Job, Measured, expected_scores, recipe, track
 
 from ranklet import CrossEncoder
 
@@ -110,9 +110,7 @@ def test_spark_pipes_pairs_through_the_command_line(spark: str, tmp_path: Path, 
 
 @pytest.mark.long(seconds=3600)
 @pytest.mark.parametrize("system", ["ray", "spark"])
-def test_throughput_is_within_a_tenth_of_two_plain_processes(
-    system: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_throughput_is_within_a_tenth_of_two_plain_processes(system: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Alternates both, so that other programs on the machine slow them alike."""
     python = request.getfixturevalue(system)
     plain: list[Measured] = []

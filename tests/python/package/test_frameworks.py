@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable
 
 import pytest
+
 from conftest import fixture
 
 DOCUMENTS = """
@@ -277,9 +278,7 @@ assert rows[0]["text"] == documents[1] and len({row["text"] for row in rows}) ==
     ],
     ids=["langchain", "llama_index", "haystack", "lancedb"],
 )
-def test_adapter_works_in_its_framework(
-    packages: list[str], program: str, environment_with: Callable[..., str]
-) -> None:
+def test_adapter_works_in_its_framework(packages: list[str], program: str, environment_with: Callable[..., str]) -> None:
     python = environment_with(*packages)
     command = [python, "-c", DOCUMENTS + textwrap.dedent(program), str(fixture("bert-gelu-h36").folder)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=600)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from conftest import fixture
 
 MODEL = fixture("chain-cls-h40")
@@ -83,9 +84,7 @@ except ranklet.RankletError as error:
     print(error.code, error)
 """
     environment = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "PATH": "/usr/bin", "HF_HUB_DISABLE_XET": "1"}
-    run = subprocess.run(
-        [python, "-c", program], capture_output=True, text=True, timeout=60, env={**environment, **variables}
-    )
+    run = subprocess.run([python, "-c", program], capture_output=True, text=True, timeout=60, env={**environment, **variables})
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()
 
@@ -149,8 +148,6 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.long
-def test_huggingface_hub_downloads_where_it_is_installed(
-    endpoint: str, tmp_path: Path, environment_with: object
-) -> None:
+def test_huggingface_hub_downloads_where_it_is_installed(endpoint: str, tmp_path: Path, environment_with: object) -> None:
     check(endpoint, tmp_path, environment_with("huggingface_hub==2.4.0"))  # type: ignore[operator]
     assert (tmp_path / "hub" / "models--cross-encoder--model" / "snapshots" / COMMIT / "config.json").is_file()

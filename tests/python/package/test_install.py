@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from test_docs import blocks
+
+from conftest import ROOT
 
 VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT
 from test_docs import blocks
+
+from conftest import ROOT
 
 PACKAGE = ROOT / "python" / "ranklet"
 # Their frameworks are not installed.
