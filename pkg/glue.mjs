@@ -26,7 +26,7 @@ const deviceRequest = "const ret = getObject(arg0).requestDevice(getObject(arg1)
 const eitherParameter =
   / +if \(module !== undefined\) \{\n.*\n +\(\{module\} = module\)\n +\} else \{\n.*deprecated parameters.*\n +\}\n +\}/;
 /** The function that writes any value for `{:?}`. */
-const debugString = /(?<=^function debugString\(val\) \{\n)[^]*?(?=^\}$)/m;
+const debugString = /(?<=^function debugString\(val\) \{\n)[\s\S]*?(?=^\}$)/m;
 const shortDebugString = `    // An object without a prototype has no text.
     try {
         return String(val);

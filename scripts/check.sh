@@ -3,9 +3,12 @@
 check() {
   setup_wasm
   setup_npm pkg
+  setup_npm scripts/lint
   say "formatting"
   cargo fmt --all --check
   cargo fmt --check --manifest-path fuzz/Cargo.toml
+  scripts/lint/node_modules/.bin/biome ci --error-on-warnings
+  check_python
   say "sizes"
   check_sizes
   say "locked dependencies"
@@ -20,6 +23,17 @@ check() {
   # tsc --strict checks the package and the page against the types of the engine that was just built.
   pkg
   www
+}
+
+# Checks the formatting of Python, and lints it. Python is optional here, as in python_tests.
+check_python() {
+  if [ -z "$(find_python)" ]; then
+    say "Python's formatting: skipped, because there is no Python 3.10 or later with venv (Debian: python3-venv)"
+    return 0
+  fi
+  setup_python
+  "$python_environment/bin/ruff" format --check --quiet
+  "$python_environment/bin/ruff" check --quiet
 }
 
 # Fails for files of code with more than 400 lines, and for folders with more than 16 of them. Fixtures may be larger.

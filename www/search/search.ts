@@ -68,7 +68,10 @@ export class Search {
     this.#stop();
     this.#deps.useWaitingModel();
     this.#query = query;
-    if (query === "") return this.#clear();
+    if (query === "") {
+      this.#clear();
+      return;
+    }
     const found = this.#firstStage(query);
     this.#show({ firstStage: found, entries: pendingEntries(found, this.#orders?.entries ?? []) });
     this.#deps.status.show({ text: this.#firstStageText() });

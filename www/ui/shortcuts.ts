@@ -6,12 +6,12 @@ export interface Shortcuts {
   readonly escape: () => void;
 }
 
-export function listenForShortcuts({ search, escape }: Shortcuts): void {
+export function listenForShortcuts({ search, escape: cancel }: Shortcuts): void {
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]") !== null) return;
     if (event.key === "Escape") {
       event.preventDefault();
-      escape();
+      cancel();
     }
     if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target)) {
       event.preventDefault();

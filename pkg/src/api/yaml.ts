@@ -94,7 +94,7 @@ function scalarText(value: Value, indent: number): string {
   if (typeof value !== "string") return String(value);
   const text = wellFormed(value);
   const needsDoubleQuotes = special.test(text) || / [\n\x85\u2028\u2029]|[\n\x85\u2028\u2029] /.test(text);
-  if (needsDoubleQuotes) return `"${text.replace(escaped, escape)}"`;
+  if (needsDoubleQuotes) return `"${text.replace(escaped, escapeCharacter)}"`;
   const isPlain = !lineBreak.test(text) && !/^ | $/.test(text) && !indicators.test(text) && !otherTypes.some((type) => type.test(text));
   return isPlain ? text : singleQuoted(text, indent);
 }
@@ -107,7 +107,7 @@ function singleQuoted(text: string, indent: number): string {
   return `'${lines}'`;
 }
 
-function escape(character: string): string {
+function escapeCharacter(character: string): string {
   const short = shortEscapes[character];
   const code = character.codePointAt(0) as number;
   const hex = code.toString(16).toUpperCase();

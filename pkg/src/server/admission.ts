@@ -77,7 +77,10 @@ export class Admission {
 
   #release(): void {
     const next = this.#waiting.shift();
-    if (next !== undefined) return next();
+    if (next !== undefined) {
+      next();
+      return;
+    }
     this.#running--;
     this.#checkIdle();
   }

@@ -33,7 +33,7 @@ export function useReranker(
 ): RerankerState {
   let state = loadingReranker;
   const subscribe = whileUsed(
-    () => ({ model: valueOf(model), options: valueOf(options) }),
+    () => ({ model: currentValue(model), options: currentValue(options) }),
     (input, update) =>
       startLoading(input.model, input.options, (next) => {
         state = next;
@@ -41,7 +41,10 @@ export function useReranker(
       }),
     () => (state = loadingReranker),
   );
-  const read = (): RerankerState => (subscribe(), state);
+  const read = (): RerankerState => {
+    subscribe();
+    return state;
+  };
   return {
     get reranker() {
       return read().reranker;
@@ -81,7 +84,10 @@ export function useRanking<D extends DocumentInput>(
     },
     () => (state = noRanking),
   );
-  const read = (): RankingState<D> => (subscribe(), state);
+  const read = (): RankingState<D> => {
+    subscribe();
+    return state;
+  };
   return {
     get results() {
       return read().results;
@@ -122,6 +128,6 @@ function whileUsed<T>(input: () => T, start: (input: T, update: () => void) => (
   });
 }
 
-function valueOf<T>(value: T | (() => T)): T {
+function currentValue<T>(value: T | (() => T)): T {
   return typeof value === "function" ? (value as () => T)() : value;
 }

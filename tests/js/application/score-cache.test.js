@@ -34,7 +34,10 @@ for (const workers of [0, 2]) {
     before(
       async () => ([plain, cached] = await Promise.all([Reranker.load(url, { workers }), Reranker.load(url, { workers, scoreCache })])),
     );
-    after(() => (plain.dispose(), cached.dispose()));
+    after(() => {
+      plain.dispose();
+      cached.dispose();
+    });
 
     test("a second identical call scores nothing and has the same results", async () => {
       const first = await cached.rerank({ query, documents, returnDocuments: true });
@@ -288,8 +291,7 @@ describe("calls in flight", () => {
     assert.deepEqual(
       jobs
         .slice(2)
-        .map((job) => job.documents)
-        .flat()
+        .flatMap((job) => job.documents)
         .sort(),
       ["a", "bb"],
     );

@@ -59,11 +59,12 @@ test("the load has a request per connection at a time, and counts wrong answers 
   let [running, most] = [0, 0];
   const server = await listen((request, response) => {
     most = Math.max(most, ++running);
-    request
-      .resume()
-      .once("end", () =>
-        setTimeout(() => (running--, response.writeHead(request.headers["content-length"] === "1" ? 200 : 500).end("{}")), 5),
-      );
+    request.resume().once("end", () =>
+      setTimeout(() => {
+        running--;
+        response.writeHead(request.headers["content-length"] === "1" ? 200 : 500).end("{}");
+      }, 5),
+    );
   });
   const checked = new Set();
   const { latencies, errors } = await runLoad({

@@ -48,7 +48,11 @@ describe("explanations in Chromium", () => {
       let steps = 0;
       const onProgress = ({ done }) => {
         if (done === 0) return;
-        if (++steps === 1) setTimeout(() => ((abortedAt = performance.now()), controller.abort()));
+        if (++steps === 1)
+          setTimeout(() => {
+            abortedAt = performance.now();
+            controller.abort();
+          });
       };
       const { code } = await reranker
         .explain(query, passage, { samples: 20, signal: controller.signal, onProgress })
@@ -76,7 +80,7 @@ describe("explanations in Chromium", () => {
     // Other programs may slow one of the two, but not in all of a few rounds.
     for (let attempt = 1; ; attempt++) {
       const { words, rounds } = await explanationTimes(page, 5);
-      const median = (valueOf) => rounds.map(valueOf).sort((a, b) => a - b)[Math.floor(rounds.length / 2)];
+      const median = (measured) => rounds.map(measured).sort((a, b) => a - b)[Math.floor(rounds.length / 2)];
       const ratio = median(({ explainMs, rankMs }) => explainMs / rankMs);
       const first = median(({ firstMs }) => firstMs);
       const whole = median(({ explainMs }) => explainMs);

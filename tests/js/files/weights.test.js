@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 
 import { rejectsWith } from "../support/assert.js";
-import { id, pairs, scoresFrom, withHub } from "../support/models/hub-model.js";
+import { id, scoresFrom, withHub } from "../support/models/hub-model.js";
 import { dist } from "../support/paths.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));

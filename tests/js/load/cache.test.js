@@ -116,7 +116,10 @@ describe("a damaged cache", () => {
     "a longer file": () => writeFileSync(fileOf("config.json"), " ", { flag: "a" }),
     "a missing file": () => rmSync(fileOf("model.safetensors")),
     "a missing optional file": () => rmSync(fileOf("modules.json")),
-    "a folder instead of a file": () => (rmSync(fileOf("config.json")), mkdirSync(fileOf("config.json"))),
+    "a folder instead of a file": () => {
+      rmSync(fileOf("config.json"));
+      mkdirSync(fileOf("config.json"));
+    },
     "a missing folder of files": () => rmSync(join(home(), manifest().set), { recursive: true }),
     "a missing manifest": () => rmSync(manifestPath()),
     "an empty manifest": () => truncateSync(manifestPath(), 0),

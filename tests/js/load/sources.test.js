@@ -250,12 +250,13 @@ describe("a model behind http", () => {
 describe("the class that load is called on", () => {
   class Own extends Reranker {}
   const { load } = Reranker;
+  const { load: loadOfSubclass } = Own;
   const calls = {
     "without a class": [() => load(url), Reranker],
     "as a method of another object": [() => ({ load }).load(url), Reranker],
     "as a callback": [() => Promise.resolve(url).then(load), Reranker],
     "on a subclass": [() => Own.load(url), Own],
-    "without a class, from a subclass": [() => (0, Own.load)(url), Reranker],
+    "without a class, from a subclass": [() => loadOfSubclass(url), Reranker],
   };
   for (const [how, [call, expectedClass]] of Object.entries(calls)) {
     test(`load works ${how}`, async () => {

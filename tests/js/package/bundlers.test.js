@@ -59,7 +59,8 @@ describe("the packed package in a page", () => {
   });
 
   test("the package works in a page that esbuild built as a script, which has no import.meta.url", async () => {
-    const code = readFileSync(inProject("app.js"), "utf8").replace("const reranker = ", "(async () => {\nconst reranker = ") + "\n})();";
+    const start = "const reranker = ";
+    const code = `${readFileSync(inProject("app.js"), "utf8").replace(start, `(async () => {\n${start}`)}\n})();`;
     writeFileSync(inProject("script.js"), code);
     runTestTool(project.folder, "esbuild", "script.js", "--bundle", "--format=iife", "--outfile=as-script/app.js", "--log-level=error");
     cpSync(inProject("node_modules/ranklet/dist/assets"), inProject("as-script/assets"), { recursive: true });
@@ -87,7 +88,7 @@ describe("the packed package in a page", () => {
     assert.deepEqual(large, ["wasm", "wasm"]);
     const server = await serveFolder(inProject("own-by-vite"), policy);
     try {
-      const { page, open } = await openDemo(browser, server.url + "own.html");
+      const { page, open } = await openDemo(browser, `${server.url}own.html`);
       const failed = new Promise((resolve) => page.once("pageerror", resolve));
       await open();
       const { message } = await failed;

@@ -121,7 +121,7 @@ test("initSync takes an object alone", () => {
 
 test("values in messages of Rust are written as text", () => {
   const glue = readFileSync(new URL("wasm/ranklet.js", dist), "utf8");
-  const [, body] = /^function debugString\(val\) \{\n([^]*?)^\}$/m.exec(glue);
+  const [, body] = /^function debugString\(val\) \{\n([\s\S]*?)^\}$/m.exec(glue);
   const write = new Function("val", body);
   assert.equal(write(new TypeError("no device")), "TypeError: no device");
   assert.equal(write(undefined), "undefined");

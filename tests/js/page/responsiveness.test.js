@@ -47,7 +47,10 @@ async function typeAndMeasure(browser, page) {
     .first()
     .waitFor();
   const { traceEvents } = JSON.parse(String(await browser.stopTracing()));
-  const frames = await page.evaluate(() => ((seen.busy = false), seen.frames));
+  const frames = await page.evaluate(() => {
+    seen.busy = false;
+    return seen.frames;
+  });
   const times = taskTimes(traceEvents);
   return { frames, tasks: times.length, longestTask: Math.max(...times) };
 }

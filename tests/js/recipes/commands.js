@@ -25,7 +25,10 @@ export async function run(line, cwd, timeout) {
 /** Starts a command that does not end, and resolves to the address that it prints and a function that stops it. */
 export async function startCommand(line, cwd, timeout) {
   const { child, printed, closed, kill } = start(line, cwd);
-  const stop = () => (kill(), closed);
+  const stop = () => {
+    kill();
+    return closed;
+  };
   const deadline = Date.now() + timeout;
   for (;;) {
     const url = /http:\/\/(?:localhost|127\.0\.0\.1):\d+\/?/.exec(printed.stdout)?.[0];

@@ -265,6 +265,8 @@ test("a maxTokensPerDocument above 32 bits does not limit anything", async () =>
 
 test("the error of score names the missing element of a sparse array", async () => {
   const reranker = await Reranker.load(url);
-  await rejectsWith("input", /pairs\[0\] must be an array, not undefined/, () => reranker.score([, ["q", "d"]]));
+  const sparse = new Array(2);
+  sparse[1] = ["q", "d"];
+  await rejectsWith("input", /pairs\[0\] must be an array, not undefined/, () => reranker.score(sparse));
   reranker.dispose();
 });

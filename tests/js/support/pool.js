@@ -50,7 +50,11 @@ async function workerStart({ program = () => trapping, files = modelFiles(), set
     const port = portOf(worker);
     const requests = [];
     started.push({ worker, requests });
-    return { ...port, isLocal, post: (request, transfer) => port.post((requests.push(request), request), transfer) };
+    const post = (request, transfer) => {
+      requests.push(request);
+      port.post(request, transfer);
+    };
+    return { ...port, isLocal, post };
   };
   const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
   return { started, start: { startWorker, module, files, settings: { device: "cpu", dtype: "auto", ...settings } } };

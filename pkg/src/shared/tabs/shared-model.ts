@@ -176,7 +176,10 @@ export class SharedModel {
       this.#supplier = undefined;
       this.#lastProgress = undefined;
     }
-    if (this.#tabs.size > 0) return this.#admitOrLoad();
+    if (this.#tabs.size > 0) {
+      this.#admitOrLoad();
+      return;
+    }
     this.#engine?.dispose();
     this.#engine = undefined;
     this.#occupancy.onLast();

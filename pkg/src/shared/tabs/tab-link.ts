@@ -122,7 +122,10 @@ export class TabLink {
   }
 
   #receive(message: SharedMessage | string, [port]: readonly MessagePort[]): void {
-    if (typeof message === "string") return this.#fail(`the shared worker sent an invalid message: ${message}`);
+    if (typeof message === "string") {
+      this.#fail(`the shared worker sent an invalid message: ${message}`);
+      return;
+    }
     switch (message.type) {
       case "ready":
         break;

@@ -1,5 +1,5 @@
 import type { LayersPlan, SplitPlan, SplitRequest } from "../../engine/parts/split.js";
-import { RankletError } from "../../errors.js";
+import type { RankletError } from "../../errors.js";
 import { throwIfAborted, withAbortController } from "../../util/abort.js";
 import type { PrestartedWorkers } from "../prestarted-workers.js";
 import { type ConnectedModel, type Connector, WorkerConnection } from "../worker-connection.js";

@@ -15,7 +15,12 @@ describe("a scorer", () => {
 
   test("scores the calls of one microtask at once, with a sigmoid", async () => {
     const calls = [];
-    const counted = { score: (pairs, options) => (calls.push(pairs.length), reranker.score(pairs, options)) };
+    const counted = {
+      score: (pairs, options) => {
+        calls.push(pairs.length);
+        return reranker.score(pairs, options);
+      },
+    };
     const scorer = createScorer({ reranker: counted });
     const scores = await Promise.all(documents.map((text) => scorer.getRelevanceScore(query, text)));
     const expected = await reranker.score(

@@ -106,7 +106,13 @@ describe("a request for a ranking", () => {
   test("the time in the queue counts for deadline_ms", async () => {
     const manual = manualReranker();
     const deadlines = [];
-    const served = { ...manual, rerank: (options) => (deadlines.push(options.deadlineMs), manual.rerank(options)) };
+    const served = {
+      ...manual,
+      rerank: (options) => {
+        deadlines.push(options.deadlineMs);
+        return manual.rerank(options);
+      },
+    };
     const { post: send } = client(served, { maxConcurrent: 1 });
     const responses = [1, 2].map(() => send("/v1/rerank", { query, documents, deadline_ms: 5000 }));
     for (let at = 0; at < 2; at++) {

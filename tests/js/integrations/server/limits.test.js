@@ -77,7 +77,12 @@ describe("a bad body", () => {
     await expectError(await post("/v1/rerank", { query, documents: ["x".repeat(2000)] }), 413, /more than 1000 bytes/);
     let chunks = 0;
     const endless = new ReadableStream(
-      { pull: (controller) => (chunks++, controller.enqueue(new Uint8Array(600).fill(32))) },
+      {
+        pull: (controller) => {
+          chunks++;
+          controller.enqueue(new Uint8Array(600).fill(32));
+        },
+      },
       { highWaterMark: 0 },
     );
     await expectError(await get("/v1/rerank", { method: "POST", body: endless }), 413, /more than 1000 bytes/);

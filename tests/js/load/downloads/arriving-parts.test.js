@@ -24,7 +24,10 @@ describe("a Blob that is read as a stream", () => {
   const bytes = Buffer.from(Uint32Array.from({ length: 10 * megabyte }, (_, at) => Math.imul(at, 2_654_435_761)).buffer);
   const blob = new Blob([bytes]);
   const opened = [];
-  blob.slice = (start, end) => (opened.push([start, end]), Blob.prototype.slice.call(blob, start, end));
+  blob.slice = (start, end) => {
+    opened.push([start, end]);
+    return Blob.prototype.slice.call(blob, start, end);
+  };
   const assertRange = async (reader, start, end) =>
     assert.ok((await readAll(reader, start, end)).equals(bytes.subarray(start, end)), `${start} to ${end}`);
 
@@ -58,7 +61,7 @@ describe("a file that arrives in pieces", () => {
 
   for (const [what, send] of [
     ["a message that is not a Blob", (port) => port.postMessage(null)],
-    ["a message that cannot be read", (port, own) => own.dispatchEvent(new Event("messageerror"))],
+    ["a message that cannot be read", (_, own) => own.dispatchEvent(new Event("messageerror"))],
   ]) {
     test(`ends with ${what}, also while bytes are awaited`, async () => {
       const { port1, port2 } = new MessageChannel();
@@ -96,7 +99,12 @@ describe("a file that is being downloaded", () => {
   /** Returns the file, what reports its pieces, and what settles its download. */
   const downloading = () => {
     let listener, settle;
-    const file = new ArrivingFile(6, (given) => ((listener = given), new Promise((resolve, reject) => (settle = { resolve, reject }))));
+    const file = new ArrivingFile(6, (given) => {
+      listener = given;
+      return new Promise((resolve, reject) => {
+        settle = { resolve, reject };
+      });
+    });
     return { file, listener, ...settle };
   };
   /** Collects the messages of a port. */
@@ -152,7 +160,10 @@ describe("a file that is being downloaded", () => {
       remove: async () => {},
       append: async (_, __, bytes) => (stored = new Blob([stored, bytes])),
       get: async () => stored,
-      piece: async (_, start) => (asked.push(start), start === 0 ? stored : undefined),
+      piece: async (_, start) => {
+        asked.push(start);
+        return start === 0 ? stored : undefined;
+      },
     };
     const events = [];
     const pieces = { onPiece: ({ size }) => events.push(size), onInvalidated: () => events.push("invalid") };

@@ -70,8 +70,14 @@ describe("workers and large weights that are downloaded", () => {
       started.push(worker);
       return {
         ...own,
-        post: (request, transfer) => (worker.posted.push(request), own.post(request, transfer)),
-        terminate: () => ((worker.ended = true), own.terminate()),
+        post: (request, transfer) => {
+          worker.posted.push(request);
+          own.post(request, transfer);
+        },
+        terminate: () => {
+          worker.ended = true;
+          return own.terminate();
+        },
       };
     };
     options.onStarted?.(started);
@@ -80,7 +86,13 @@ describe("workers and large weights that are downloaded", () => {
     const scores = new Float32Array(pairs.length);
     let at = 0;
     const job = { kind: "pairs", queries: pairs.map(([query]) => query), documents: pairs.map(([, document]) => document) };
-    await scorer.score(job, { scores: "model", onPartial: (partial) => (scores.set(partial.scores, at), (at += partial.scores.length)) });
+    await scorer.score(job, {
+      scores: "model",
+      onPartial: (partial) => {
+        scores.set(partial.scores, at);
+        at += partial.scores.length;
+      },
+    });
     scorer.dispose();
     return { started, scores };
   }

@@ -22,7 +22,12 @@ const megabyte = 2 ** 20;
 async function receiveLate() {
   const { ArrivingFile } = await import("/pkg/model/arriving-file.js");
   let resolve;
-  const file = new ArrivingFile(3, ({ onPiece }) => (onPiece(new Blob(["abc"])), new Promise((done) => (resolve = done))));
+  const file = new ArrivingFile(3, ({ onPiece }) => {
+    onPiece(new Blob(["abc"]));
+    return new Promise((done) => {
+      resolve = done;
+    });
+  });
   const data = file.forWorker();
   const channel = new MessageChannel();
   channel.port1.postMessage(data, [data.port]);
@@ -39,7 +44,7 @@ async function receiveLate() {
     setTimeout(done, 5000);
   });
   await ended;
-  return Promise.all(messages.map((piece) => piece && piece.text()));
+  return Promise.all(messages.map((piece) => piece?.text()));
 }
 
 describe("large weights", () => {

@@ -28,7 +28,13 @@ const timeout = 60_000;
 
 for (const [runtime, install] of [
   ["Deno", () => [inRepository("tests/js/node_modules/.bin/deno"), "run", "--allow-all"]],
-  ["Bun", (folder) => (installTools(folder, "bun@1.4.5"), [join(folder, "node_modules/.bin/bun")])],
+  [
+    "Bun",
+    (folder) => {
+      installTools(folder, "bun@1.4.5");
+      return [join(folder, "node_modules/.bin/bun")];
+    },
+  ],
 ]) {
   describe(`downloads in ${runtime}`, { skip: skipUnlessLong, timeout: 600_000 }, () => {
     const context = withHub();

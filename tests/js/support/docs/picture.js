@@ -26,7 +26,10 @@ try {
   await page.locator("#ranklet-list .passage").first().click();
   await page.locator("#ranklet-list .state", { hasText: "scores in" }).waitFor();
   await page.mouse.move(0, 0);
-  await page.evaluate(() => (document.activeElement.blur(), scrollTo(0, 0)));
+  await page.evaluate(() => {
+    document.activeElement.blur();
+    scrollTo(0, 0);
+  });
   await page.screenshot({ path: inRepository("docs/page.png") });
 } finally {
   await browser.close();
