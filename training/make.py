@@ -34,6 +34,7 @@ from model.student import mean, round_embeddings, scale_logits, student
 from recipes import RECIPES
 from teachers import cross
 from teachers.encoder import ENCODERS, embeddings
+from train import processes
 from train.distill import Distillation
 from train.loop import Run
 
@@ -170,12 +171,17 @@ def make_start(options, recipe):
 
 def train(options, recipe):
     """Trains until the last step of the recipe's last stage, from the last checkpoint if there is one."""
-    folder = options.work / recipe.name
-    if not (folder / "start" / "tokenizer.json").exists():
+    if not (options.work / recipe.name / "start" / "tokenizer.json").exists():
         make_start(options, recipe)
-    data = training_data(options)
+    processes.run(options.processes, run_stages, options, recipe)
+
+
+def run_stages(options, recipe):
+    """Trains in this process, with its part of each step's lists if there are others."""
+    folder, data = options.work / recipe.name, training_data(options)
+    log = log_to(folder / "log.txt") if processes.place()[0] == 0 else lambda line: None
     for settings in recipe.stages:
-        Run(folder, settings, *data).train(log_to(folder / "log.txt"))
+        Run(folder, settings, *data).train(log)
 
 
 def calibrate(model, tokenizer_path, options, sets):
@@ -216,6 +222,7 @@ def main():
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--ranklet", type=Path, default=Path("target/release/ranklet"))
     parser.add_argument("--threads", type=int, default=1, help="more than one only on idle cores")
+    parser.add_argument("--processes", type=int, default=1, help="of training, for idle cores; each has one thread")
     parser.add_argument("stage", choices=["lists", *STAGES, "all"])
     parser.add_argument("model", nargs="?", choices=list(RECIPES))
     options = parser.parse_args()

@@ -1,6 +1,5 @@
 """Tests of the pieces that need no data: `python -m pytest training/tests`."""
 
-import json
 import random
 import sys
 from pathlib import Path
@@ -184,36 +183,6 @@ def test_a_fitted_calibration_finds_the_scale_and_offset_of_the_labels():
     scale, offset = calibration.fit(logits, calibration.sigmoid(0.25 * logits + 1))
     assert scale == pytest.approx(0.25, abs=0.001) and offset == pytest.approx(1, abs=0.001), "labels may be probabilities"
     assert calibration.expected_error([0.9, 0.9, 0.1], [1, 0, 0]) == pytest.approx((0.8 + 0.1) / 3)
-
-
-def test_a_run_resumes_where_it_stopped(tmp_path):
-    """A run that is stopped after some steps and continued ends with the weights of a run that was not stopped."""
-    tokenizers = pytest.importorskip("tokenizers")
-    from train.loop import Run
-
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{at}" for at in range(35))]
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: at for at, word in enumerate(words)}, "[UNK]"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    passages = {f"p{at}": f"w{at} w{at + 1} w3" for at in range(12)}
-    entry = {"collection": "made", "query": "w1 w2", "documents": list(passages), "targets": np.linspace(2, -2, 12).tolist()}
-    settings = Settings(steps=6, warmup=2, cooldown=3, lists=2, micro_batch=8, max_length=24, dropout=0.1)
-
-    def run(folder, stop=None):
-        if not folder.exists():
-            bert.save(model(), folder / "start", torch.float32)
-            (folder / "start" / "tokenizer.json").write_text(tokenizer.to_str())
-        made = Run(folder, settings, [entry, {**entry, "query": "w5"}], passages)
-        for _ in range(stop or settings.steps - made.step):
-            made.train_step()
-        made.save()
-        return made
-
-    whole = run(tmp_path / "whole")
-    run(tmp_path / "parts", stop=4)
-    parts = run(tmp_path / "parts")
-    assert parts.step == whole.step == 6
-    assert all(torch.equal(a, b) for a, b in zip(whole.model.state_dict().values(), parts.model.state_dict().values()))
-    assert json.loads((tmp_path / "parts" / "settings.json").read_text())["steps"] == 6
 
 
 def test_the_mean_of_weights_is_between_them():

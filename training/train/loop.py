@@ -14,6 +14,7 @@ from model import bert
 from model.bert import Linear
 from model.rounding import PreparedWeights
 from tokenizers import Tokenizer
+from train import processes
 from train.batches import PairEncoder, order_of_epoch, pad
 from train.losses import total
 
@@ -108,7 +109,9 @@ class Run:
             torch.manual_seed(self.settings.seed)
 
     def save(self):
-        """Writes the checkpoint, whole or not at all."""
+        """Writes the checkpoint, whole or not at all. It is the same in all processes, so the first one writes it."""
+        if processes.place()[0] > 0:
+            return
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -150,12 +153,14 @@ class Run:
         return total(logits, targets, self.settings.loss), targets.numel()
 
     def train_step(self):
-        """Runs one step; returns its loss and its number of pairs."""
+        """Runs one step; returns its loss and this process's number of pairs."""
         settings = self.settings
-        loss, pairs = self.loss(self.lists_of_step())
+        loss, pairs = self.loss(processes.part(self.lists_of_step()))
+        values = [value for group in self.optimizer.param_groups for value in group["params"]]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_([value for group in self.optimizer.param_groups for value in group["params"]], 1.0)
+        processes.average([value.grad for value in values if value.grad is not None] + [loss])
+        torch.nn.utils.clip_grad_norm_(values, 1.0)
         factor = learning_rate_factor(self.step, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * factor

@@ -1,0 +1,71 @@
+"""Tests of whole training runs of a tiny model: `python -m pytest training/tests`."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import tokenizers
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from test_pieces import model
+
+from model import bert
+from train import processes
+from train.loop import Run, Settings
+
+PASSAGES = {f"p{at}": f"w{at} w{at + 1} w3" for at in range(12)}
+ENTRY = {"collection": "made", "query": "w1 w2", "documents": list(PASSAGES), "targets": np.linspace(2, -2, 12).tolist()}
+
+
+def write_start(folder):
+    """Writes the model that a run starts from."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{at}" for at in range(35))]
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: at for at, word in enumerate(words)}, "[UNK]"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    bert.save(model(), folder / "start", torch.float32)
+    (folder / "start" / "tokenizer.json").write_text(tokenizer.to_str())
+
+
+def train(folder, steps=None, **settings):
+    """Runs the given number of steps, or all that remain, and saves the run."""
+    settings = Settings(**{"steps": 6, "warmup": 2, "cooldown": 3, "lists": 2, "micro_batch": 8, "max_length": 24, **settings})
+    if not (folder / "start").exists():
+        write_start(folder)
+    run = Run(folder, settings, [ENTRY, {**ENTRY, "query": "w5"}], PASSAGES)
+    for _ in range(steps or settings.steps - run.step):
+        run.train_step()
+    run.save()
+    return run
+
+
+def test_a_run_resumes_where_it_stopped(tmp_path):
+    """A run that is stopped after some steps and continued ends with the weights of a run that was not stopped."""
+    whole = train(tmp_path / "whole", dropout=0.1)
+    train(tmp_path / "parts", steps=4, dropout=0.1)
+    parts = train(tmp_path / "parts", dropout=0.1)
+    assert parts.step == whole.step == 6
+    assert all(torch.equal(a, b) for a, b in zip(whole.model.state_dict().values(), parts.model.state_dict().values()))
+    assert json.loads((tmp_path / "parts" / "settings.json").read_text())["steps"] == 6
+
+
+def test_two_processes_take_the_steps_of_one(tmp_path):
+    one = train(tmp_path / "one").model.state_dict()
+    write_start(tmp_path / "two")
+    processes.run(2, train, tmp_path / "two")
+    two = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)
+    start = bert.load(tmp_path / "two" / "start").state_dict()
+    moved = sum((one[name] - start[name]).abs().sum() for name in one)
+    apart = sum((one[name] - two["model"][name]).abs().sum() for name in one)
+    assert two["step"] == 6 and apart < 0.1 * moved, f"{apart / moved:.3f} of the way apart"
+
+
+def test_lists_that_cannot_be_shared_equally_are_an_error(monkeypatch):
+    monkeypatch.setattr(processes, "place", lambda: (0, 3))
+    assert processes.part(["a", "b", "c", "d", "e", "f"]) == ["a", "d"]
+    with pytest.raises(ValueError, match="4 lists cannot be shared"):
+        processes.part(["a", "b", "c", "d"])
