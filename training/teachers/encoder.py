@@ -1,4 +1,4 @@
-"""Embeds texts with bi-encoders, in shards that survive an interruption."""
+"""Embeds texts with bi-encoders. What is embedded survives an interruption, and a change of other texts."""
 
 import hashlib
 from dataclasses import dataclass
@@ -68,23 +68,36 @@ def embed(encoder, model, tokenizer, texts):
     return np.stack(rows)
 
 
+def key(text):
+    """Returns the number by which a text is found again."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+
+
 def embeddings(encoder, site, work, texts, queries=False):
-    """Returns the embeddings of all texts, and keeps each shard in a file of `work` named by its texts."""
+    """Returns the embeddings of all texts. Each text is embedded once: `work` keeps what was embedded before, in shards."""
     folder = Path(work) / "embeddings" / encoder.name
     folder.mkdir(parents=True, exist_ok=True)
+    known = {}
+    for path in folder.glob("*.npz"):
+        with np.load(path) as shard:
+            known.update(zip(shard["keys"].tolist(), shard["rows"]))
     prefix = encoder.query_prefix if queries else encoder.passage_prefix
     texts = [prefix + text for text in texts]
-    model = tokenizer = None
-    shards = []
-    for start in range(0, len(texts), SHARD):
-        shard = texts[start : start + SHARD]
-        path = folder / f"{hashlib.sha256(chr(0).join(shard).encode()).hexdigest()[:16]}.npy"
-        if not path.exists():
-            if model is None:
-                model, tokenizer = load(Path(site) / encoder.path)
-            temporary = path.with_suffix(".tmp.npy")
-            np.save(temporary, embed(encoder, model, tokenizer, shard))
-            temporary.rename(path)
-            print(f"{encoder.name}: {start + len(shard)} of {len(texts)} texts", flush=True)
-        shards.append(np.load(path))
-    return np.concatenate(shards)
+    missing = [text for text in dict.fromkeys(texts) if key(text) not in known]
+    model, tokenizer = load(Path(site) / encoder.path) if missing else (None, None)
+    for start in range(0, len(missing), SHARD):
+        shard = missing[start : start + SHARD]
+        rows = embed(encoder, model, tokenizer, shard)
+        save_shard(folder, shard, rows)
+        known.update(zip(map(key, shard), rows))
+        print(f"{encoder.name}: {start + len(shard)} of {len(missing)} texts", flush=True)
+    return np.stack([known[key(text)] for text in texts])
+
+
+def save_shard(folder, texts, rows):
+    """Writes embeddings to a file, whole or not at all."""
+    path = folder / f"{key(chr(0).join(texts)):016x}.npz"
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        np.savez(file, keys=np.array([key(text) for text in texts], dtype=np.uint64), rows=rows)
+    temporary.rename(path)
