@@ -157,6 +157,16 @@ export const frameworks = {
     packages: { "@rspack/cli": "2.2.8", "@rspack/core": "2.2.8" },
     build: ["rspack build", "cp index.html dist"],
   },
+  Rsbuild: {
+    project: "rsbuild",
+    packages: { "@rsbuild/core": "2.3.2" },
+    rank: "src/rank.js",
+    build: ["rsbuild build"],
+    serve: "dist/",
+    dev: "rsbuild dev --host 127.0.0.1 --port PORT",
+    output: ["dist"],
+    pages: [""],
+  },
   "React Router 7": {
     project: "react-router",
     packages: {
