@@ -11,7 +11,7 @@
 // `line`      configuration that docs/bundlers.md requires: `files` to write, `commands` after the build, and both for a
 //             build that loads its own model (`own`); `error` is the message without it, of the page or of the build;
 //             `documented` has the JSON that docs/bundlers.md shows
-// `alone`     files of the output that are started in another folder by `command`, and the error that they give
+// `alone`     files of the output that are started in another folder by `command`, and the `error` that they give, if any
 
 const node24 = "24.21.0";
 const vite = "8.3.8";
@@ -166,6 +166,20 @@ export const frameworks = {
     dev: "rsbuild dev --host 127.0.0.1 --port PORT",
     output: ["dist"],
     pages: [""],
+  },
+  "Nuxt 4": {
+    project: "nuxt",
+    // Nuxt 4.5.2 builds no pages with Vite 8.4.0, with or without Ranklet.
+    packages: { node: node24, nuxt: "4.5.2", vite },
+    rank: "shared/rank.js",
+    build: ["nuxt build"],
+    serve: "node .output/server/index.mjs",
+    dev: "nuxt dev --host 127.0.0.1 --port PORT",
+    // Without .output/server/node_modules, which has the installed package.
+    output: [".output/public", ".output/server/chunks"],
+    pages: [""],
+    routes: ["server", "api/rank"],
+    alone: { files: [".output"], command: "node .output/server/index.mjs" },
   },
   "React Router 7": {
     project: "react-router",

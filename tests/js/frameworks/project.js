@@ -102,7 +102,12 @@ function projectIn(folder) {
 }
 
 /** Variables with which the programs collect no statistics. */
-const quiet = { NEXT_TELEMETRY_DISABLED: "1", ASTRO_TELEMETRY_DISABLED: "1", NG_CLI_ANALYTICS: "false" };
+const quiet = {
+  NEXT_TELEMETRY_DISABLED: "1",
+  NUXT_TELEMETRY_DISABLED: "1",
+  ASTRO_TELEMETRY_DISABLED: "1",
+  NG_CLI_ANALYTICS: "false",
+};
 
 function rankModule(model) {
   return `import { Reranker } from "ranklet";

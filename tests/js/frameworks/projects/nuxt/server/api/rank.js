@@ -1,0 +1,3 @@
+import { best } from "#shared/rank.js";
+
+export default defineEventHandler(() => best());
