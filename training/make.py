@@ -177,9 +177,9 @@ def train(options, recipe):
 
 
 def run_stages(options, recipe):
-    """Trains in this process, with its part of each step's lists if there are others."""
+    """Runs the stages of a recipe. If several processes train, each computes its share of every step's lists."""
     folder, data = options.work / recipe.name, training_data(options)
-    log = log_to(folder / "log.txt") if processes.place()[0] == 0 else lambda line: None
+    log = log_to(folder / "log.txt") if processes.rank() == 0 else lambda line: None
     for settings in recipe.stages:
         Run(folder, settings, *data).train(log)
 
@@ -222,7 +222,9 @@ def main():
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--ranklet", type=Path, default=Path("target/release/ranklet"))
     parser.add_argument("--threads", type=int, default=1, help="more than one only on idle cores")
-    parser.add_argument("--processes", type=int, default=1, help="of training, for idle cores; each has one thread")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="number of training processes with one thread each; more than one only on idle cores"
+    )
     parser.add_argument("stage", choices=["lists", *STAGES, "all"])
     parser.add_argument("model", nargs="?", choices=list(RECIPES))
     options = parser.parse_args()

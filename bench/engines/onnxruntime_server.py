@@ -20,7 +20,6 @@ os.environ["RAYON_NUM_THREADS"] = sys.argv[3]
 
 import numpy as np
 import onnxruntime
-
 from tokenizers import Tokenizer
 
 BATCH = 16

@@ -120,12 +120,11 @@ def random_checkpoint(template, target, layers, hidden, heads, intermediate):
 
 def export(folder):
     """Add the two ONNX files that transformers.js loads."""
+    import onnx
     import onnxslim
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from transformers import AutoModelForSequenceClassification
-
-    import onnx
 
     loaded = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
 

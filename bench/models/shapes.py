@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
-
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
 SEED = 20260801
 # The standard deviation of BERT's initialization.

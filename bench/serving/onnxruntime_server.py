@@ -20,7 +20,6 @@ import numpy as np
 import onnxruntime
 import uvicorn
 from rerank_api import create_app
-
 from tokenizers import Tokenizer
 
 MAX_LENGTH = 512

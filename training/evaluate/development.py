@@ -8,9 +8,9 @@ import math
 import random
 
 import torch
+from tokenizers import Tokenizer
 
 from data.bm25 import Index
-from tokenizers import Tokenizer
 from train.batches import PairEncoder, score
 
 SPLADE_GAINS = ((5, 3), (20, 2), (50, 1))

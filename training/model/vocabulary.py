@@ -4,7 +4,6 @@ import json
 from collections import Counter
 
 import torch
-
 from tokenizers import Tokenizer
 
 # Truncation and padding are left over from an embedding model; Hugging Face's libraries ignore them.

@@ -1,4 +1,4 @@
-"""Embeds texts with bi-encoders. What is embedded survives an interruption, and a change of other texts."""
+"""Embeds texts with bi-encoders, and stores the embedding of each text, so that an interruption or further texts lose none."""
 
 import hashlib
 from dataclasses import dataclass
@@ -68,9 +68,9 @@ def embed(encoder, model, tokenizer, texts):
     return np.stack(rows)
 
 
-def key(text):
-    """Returns the number by which a text is found again."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+def hash_of(text):
+    """Returns the first 64 bits of a text's SHA-256."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def embeddings(encoder, site, work, texts, queries=False):
@@ -80,24 +80,24 @@ def embeddings(encoder, site, work, texts, queries=False):
     known = {}
     for path in folder.glob("*.npz"):
         with np.load(path) as shard:
-            known.update(zip(shard["keys"].tolist(), shard["rows"]))
+            known.update(zip(shard["hashes"].tolist(), shard["rows"]))
     prefix = encoder.query_prefix if queries else encoder.passage_prefix
     texts = [prefix + text for text in texts]
-    missing = [text for text in dict.fromkeys(texts) if key(text) not in known]
+    missing = [text for text in dict.fromkeys(texts) if hash_of(text) not in known]
     model, tokenizer = load(Path(site) / encoder.path) if missing else (None, None)
     for start in range(0, len(missing), SHARD):
         shard = missing[start : start + SHARD]
         rows = embed(encoder, model, tokenizer, shard)
         save_shard(folder, shard, rows)
-        known.update(zip(map(key, shard), rows))
+        known.update(zip(map(hash_of, shard), rows))
         print(f"{encoder.name}: {start + len(shard)} of {len(missing)} texts", flush=True)
-    return np.stack([known[key(text)] for text in texts])
+    return np.stack([known[hash_of(text)] for text in texts])
 
 
 def save_shard(folder, texts, rows):
     """Writes embeddings to a file, whole or not at all."""
-    path = folder / f"{key(chr(0).join(texts)):016x}.npz"
+    path = folder / f"{hash_of(chr(0).join(texts)):016x}.npz"
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
-        np.savez(file, keys=np.array([key(text) for text in texts], dtype=np.uint64), rows=rows)
+        np.savez(file, hashes=np.array([hash_of(text) for text in texts], dtype=np.uint64), rows=rows)
     temporary.rename(path)

@@ -6,9 +6,8 @@ are in blocks of 32 weights of 4 bits with a scale in f16: byte i has weight i i
 
 import numpy as np
 import torch
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 F32 = 0

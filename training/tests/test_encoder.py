@@ -4,8 +4,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+pytest.importorskip("transformers")
 
 from teachers import encoder
 

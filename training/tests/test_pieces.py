@@ -17,28 +17,11 @@ from evaluate import calibration
 from evaluate.development import ndcg
 from model import bert, rounding, vocabulary
 from model.student import mean, student
+from models import CONFIG, model
 from teachers.targets import combine, splade_scores
 from train import losses
 from train.batches import order_of_epoch, pad
 from train.loop import Settings, learning_rate_factor, repeated
-
-CONFIG = {
-    "vocab_size": 40,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_attention_heads": 4,
-    "num_hidden_layers": 4,
-    "max_position_embeddings": 24,
-    "type_vocab_size": 2,
-    "layer_norm_eps": 1e-12,
-    "hidden_act": "gelu",
-    "model_type": "bert",
-}
-
-
-def model():
-    torch.manual_seed(1)
-    return bert.CrossEncoder(dict(CONFIG)).eval()
 
 
 def pairs(count=3):

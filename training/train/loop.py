@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
 
 from data.lists import sample
 from model import bert
 from model.bert import Linear
 from model.rounding import PreparedWeights
-from tokenizers import Tokenizer
 from train import processes
 from train.batches import PairEncoder, order_of_epoch, pad
 from train.losses import total
@@ -26,7 +26,7 @@ class Settings:
     """What a run does. It is stored with the run, and a run resumes with the settings that it is given."""
 
     steps: int
-    # The learning rate rises over `warmup` steps and falls to zero over the last `cooldown` steps.
+    # The learning rate rises over the first `warmup` steps of a run, and falls to zero over the last `cooldown` steps of a stage.
     warmup: int = 60
     cooldown: int = 600
     learning_rate: float = 1e-4
@@ -109,9 +109,16 @@ class Run:
             torch.manual_seed(self.settings.seed)
 
     def save(self):
-        """Writes the checkpoint, whole or not at all. It is the same in all processes, so the first one writes it."""
-        if processes.place()[0] > 0:
-            return
+        """Writes the checkpoint, whole or not at all. All processes have the same state: the first one writes it, the others wait.
+
+        They must, because the next stage of each reads the checkpoint.
+        """
+        if processes.rank() == 0:
+            self.write_checkpoint()
+        processes.wait()
+
+    def write_checkpoint(self):
+        """Writes the state to a file and gives it the checkpoint's name."""
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -155,7 +162,7 @@ class Run:
     def train_step(self):
         """Runs one step; returns its loss and this process's number of pairs."""
         settings = self.settings
-        loss, pairs = self.loss(processes.part(self.lists_of_step()))
+        loss, pairs = self.loss(processes.shard(self.lists_of_step()))
         values = [value for group in self.optimizer.param_groups for value in group["params"]]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
