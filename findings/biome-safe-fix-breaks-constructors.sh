@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Biome marks some fixes as safe: they keep what the code does, and `biome lint --write` applies them. The fix of
-# useArrowFunction, a recommended rule, is one of them. It also rewrites a function expression that is called with `new`, in
-# the same file and on the next line. An arrow function is not a constructor, so the program ends with a TypeError. The rule
-# leaves a function alone that uses `this`, and a factory that returns its object does not.
+# useArrowFunction, a recommended rule, is one of them. It also rewrites a function expression that the next line calls with
+# `new`. An arrow function is not a constructor, so the program ends with a TypeError. The rule skips functions that use
+# `this`, but a constructor that returns another object does not use it.
 #
 # Seen with @biomejs/biome 2.6.8 and Node 20.20: "TypeError: Pair is not a constructor".
 set -euo pipefail

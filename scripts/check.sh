@@ -4,7 +4,7 @@ check() {
   setup_wasm
   setup_npm pkg
   setup_npm scripts/lint
-  say "formatting"
+  say "formatting, and lints of JavaScript and Python"
   cargo fmt --all --check
   cargo fmt --check --manifest-path fuzz/Cargo.toml
   scripts/lint/node_modules/.bin/biome ci --error-on-warnings
@@ -28,7 +28,7 @@ check() {
 # Checks the formatting of Python, and lints it. Python is optional here, as in python_tests.
 check_python() {
   if [ -z "$(find_python)" ]; then
-    say "Python's formatting: skipped, because there is no Python 3.10 or later with venv (Debian: python3-venv)"
+    say "formatting and lints of Python: skipped, because there is no Python 3.10 or later with venv (Debian: python3-venv)"
     return 0
   fi
   setup_python
@@ -39,7 +39,7 @@ check_python() {
 # Fails for files of code with more than 400 lines, and for folders with more than 16 of them. Fixtures may be larger.
 check_sizes() {
   local code large
-  code=$(git ls-files '*.rs' '*.wgsl' '*.ts' '*.js' '*.mjs' '*.css' '*.py' '*.sh' ':!tests/fixtures')
+  code=$(git ls-files '*.rs' '*.wgsl' '*.ts' '*.tsx' '*.js' '*.jsx' '*.mjs' '*.css' '*.py' '*.sh' ':!tests/fixtures')
   large=$(
     tr '\n' '\0' <<<"$code" | xargs -0 wc -l | awk '$1 > 400 && $2 != "total" { print $2 " has " $1 " lines; the limit is 400" }'
     sed 's|/[^/]*$||' <<<"$code" | sort | uniq -c | awk '$1 > 16 { print $2 " has " $1 " files; the limit is 16" }'

@@ -24,6 +24,7 @@ setup() {
   setup_npm tests/js
   setup_npm tests/js/integrations
   setup_npm tests/js/hooks
+  setup_npm scripts/lint
   setup_browsers
   setup_vulkan
 }

@@ -80,7 +80,7 @@ fuzz() {
 # Tests the scripts in training/, and reports in cargo test's words. Left out without their packages.
 training_tests() {
   local python=${RANKLET_PYTHON:-python3}
-  if ! "$python" -c 'import pytest, scipy, tokenizers, torch' 2>/dev/null; then
+  if ! "$python" -c 'import pytest, scipy, tokenizers, torch, transformers' 2>/dev/null; then
     say "skipped, because $python does not have the packages in training/requirements.txt (RANKLET_PYTHON names another)"
   elif "$python" -m pytest -q -p no:cacheprovider training/tests; then
     echo "test result: ok. 1 passed; 0 failed"

@@ -12,7 +12,8 @@ from data.sources import Collection, Query
 FOLDER = Path(__file__).parents[1] / "questions"
 # What the ids of all written passages start with.
 PREFIX = "written-"
-# The file that only the report reads. Its passages are far from those of the other files: see held_out.NEAR.
+# The file that only the report reads. Its passages are far from those of the first topics, and held_out.py leaves later ones that
+# are near out of training.
 REPORTED = "stories"
 # The queries of every n-th topic of a file choose settings and are never trained on.
 DEVELOPMENT = 12

@@ -14,7 +14,14 @@ export function Search() {
     <>
       <label>
         Question{" "}
-        <input id="query" type="search" placeholder="How do I reset my password?" disabled={loading} value={query} onChange={({ target }) => setQuery(target.value)} />
+        <input
+          id="query"
+          type="search"
+          placeholder="How do I reset my password?"
+          disabled={loading}
+          value={query}
+          onChange={({ target }) => setQuery(target.value)}
+        />
       </label>
       {loading && <p>Loading {progress?.file}</p>}
       {failure && <p role="alert">{failure.message}</p>}

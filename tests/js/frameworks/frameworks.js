@@ -175,7 +175,7 @@ export const frameworks = {
     build: ["nuxt build"],
     serve: "node .output/server/index.mjs",
     dev: "nuxt dev --host 127.0.0.1 --port PORT",
-    // Without .output/server/node_modules, which has the installed package.
+    // .output/server/node_modules is left out: it has the installed package, with its models.
     output: [".output/public", ".output/server/chunks"],
     pages: [""],
     routes: ["server", "api/rank"],

@@ -88,6 +88,7 @@ describe("explanations on the demo page", () => {
     } while (text.startsWith(sentence));
     assert.ok(text.includes(sentence) && /^[A-Z][^.]+\.$/.test(sentence), sentence);
     await page.getByRole("button", { name: `${place} … ${sentence}` }).click();
+    // biome-ignore lint/performance/useDomNodeTextContent: innerText leaves out hidden text
     assert.equal(await row.locator(".text").evaluate((element) => element.innerText), text, "an open result shows its whole text");
     await page.click("#show-all");
     await page.locator("#ranklet-list > .row:nth-child(n + 11) mark").first().waitFor();

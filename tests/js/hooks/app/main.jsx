@@ -12,10 +12,21 @@ globalThis.states = [];
 function Hook({ query, count = 2, options, model }) {
   const { reranker, loading, error } = useReranker(model, options);
   // New arrays and objects each time, as components write them.
-  const ranking = useRanking(reranker, query, Array.from({ length: count }, (_, at) => documents[at % 2]), { topN: 1, scores: "raw" });
+  const ranking = useRanking(
+    reranker,
+    query,
+    Array.from({ length: count }, (_, at) => documents[at % 2]),
+    { topN: 1, scores: "raw" },
+  );
   globalThis.cancel = ranking.cancel;
   globalThis.reranker = reranker;
-  const state = { loading, ranking: ranking.loading, best: ranking.results[0]?.document, code: error?.code ?? ranking.error?.code, done: ranking.progress?.done };
+  const state = {
+    loading,
+    ranking: ranking.loading,
+    best: ranking.results[0]?.document,
+    code: error?.code ?? ranking.error?.code,
+    done: ranking.progress?.done,
+  };
   globalThis.states.push(state);
   return <pre>{JSON.stringify(state)}</pre>;
 }
@@ -40,7 +51,13 @@ let root;
 globalThis.mount = (name, props, copies = 1) => {
   const Component = components[name];
   root ??= createRoot(document.querySelector("#app"));
-  root.render(<StrictMode>{Array.from({ length: copies }, (_, at) => <Component key={at} {...props} />)}</StrictMode>);
+  root.render(
+    <StrictMode>
+      {Array.from({ length: copies }, (_, at) => (
+        <Component key={at} {...props} />
+      ))}
+    </StrictMode>,
+  );
 };
 globalThis.unmount = () => {
   root?.unmount();

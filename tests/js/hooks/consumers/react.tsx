@@ -15,6 +15,7 @@ export function Search({ query, rows }: { query: string; rows: readonly Row[] })
   useRanking(state.reranker, query, rows, { top: 3 });
   if (state.error !== undefined) return <p>{state.error.code}</p>;
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: this is a test of types
     <ul onClick={ranking.cancel}>
       {ranking.results.map(({ index, document, score, highlights }) => (
         <li key={index}>
