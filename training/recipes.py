@@ -113,7 +113,7 @@ RECIPES = {
                     repeat={**WRITTEN_REPEAT, "wikiqa-dev": 6},
                 ),
                 Settings(
-                    steps=7600,
+                    steps=7400,
                     cooldown=2000,
                     learning_rate=1.2e-4,
                     lists=16,
