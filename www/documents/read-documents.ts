@@ -24,10 +24,11 @@ export function formatOf(fileName: string): Format {
  * @throws {DocumentError} with the line or the item that cannot be read
  */
 export function readDocuments(source: string, format: Format): string[] {
-  if (source.length > maxCharacters)
+  if (source.length > maxCharacters) {
     throw new DocumentError(
       `The text has ${source.length.toLocaleString("en")} characters; the maximum is ${maxCharacters.toLocaleString("en")}. Use fewer documents.`,
     );
+  }
   const texts = readers[format](source.replace(/^\uFEFF/, ""));
   if (texts.length === 0) throw new DocumentError("There are no documents. Write one per line, or use a JSON array.");
   if (texts.length > maxDocuments) {

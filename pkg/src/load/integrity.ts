@@ -23,14 +23,16 @@ export function integrityOption(value: unknown, name: string): Integrity {
 export async function checkIntegrity(files: ModelFiles, integrity: Integrity, platform: Platform): Promise<ModelFiles> {
   for (const [name, expected] of Object.entries(integrity)) {
     const content = files.get(name);
-    if (content === undefined)
+    if (content === undefined) {
       throw new RankletError("integrity", `load: integrity has a hash of ${name}, and the model has no such file, or it is not read`);
+    }
     const hash = await hashOf(platform.newSha256(), content);
-    if (hash !== expected)
+    if (hash !== expected) {
       throw new RankletError(
         "integrity",
         `${name} has the SHA-256 ${hash} where integrity says ${expected}: it is damaged, or another file`,
       );
+    }
   }
   return files;
 }

@@ -123,10 +123,11 @@ function leave(key: string, model: SharedModel): void {
   if (--model.users > 0) return;
   forget(key, model);
   model.controller.abort();
+  // A model that failed to load has nothing to free.
   model.loading.then(
     ({ scorer }) => scorer.dispose(),
     () => {},
-  ); // A model that failed to load has nothing to free.
+  );
 }
 
 function forget(key: string, model: SharedModel): void {

@@ -197,11 +197,13 @@ async function startAll(first: WorkerPort, start: WorkerStart, workers: number, 
     try {
       return await Promise.all(loading);
     } catch (error) {
-      for (const scorer of loading)
+      for (const scorer of loading) {
+        // The errors of the others follow from the first.
         scorer.then(
           (loaded) => loaded.dispose(),
           () => {},
-        ); // Their errors follow from the first.
+        );
+      }
       throw error;
     }
   });

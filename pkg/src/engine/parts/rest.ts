@@ -94,10 +94,11 @@ function beginBatch(scoring: WasmScoring, rest: Rest, budget: StepBudget | undef
   if (arrays === undefined) return undefined;
   const call = rest.run(batchOf(arrays));
   const begun = { call, startMs: performance.now() - started, hasLogits: false };
+  // The error is thrown where the logits are awaited.
   call.logits.then(
     () => (begun.hasLogits = true),
     () => {},
-  ); // Its error is thrown where the logits are awaited.
+  );
   return begun;
 }
 

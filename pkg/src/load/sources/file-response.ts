@@ -99,11 +99,12 @@ async function wholeFile(url: URL, response: Response, answer: Description, opti
   if (response.status === 200 && !page) return { ...answer, body: contentOf(response), start: 0, isUnchanged: false };
   await response.body?.cancel();
   if (response.status === 404 || (page && options.pageIsMissing)) return undefined;
-  if (page)
+  if (page) {
     throw new RankletError(
       "network",
       `${url.href} answered with a page of HTML instead of the file, such as a login or an error: check the address and the access to the model`,
     );
+  }
   throw statusError(url, response, options);
 }
 

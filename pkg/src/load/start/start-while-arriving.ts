@@ -27,10 +27,11 @@ export async function startWhileArriving(
         try {
           await abortable(Promise.all([starting, whole]), controller.signal);
         } catch (error) {
+          // Only the first error counts: an engine that starts after all is not needed, and its error follows from the first.
           starting.then(
             (scorer) => scorer.dispose(),
             () => {},
-          ); // The first error counts.
+          );
           throw error;
         }
         return starting;
