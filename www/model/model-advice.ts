@@ -3,12 +3,12 @@ import { hubPath, type ModelChoice } from "./model-choice.js";
 
 /** Returns what the user can do about a model that failed to load. */
 export async function adviceFor(choice: ModelChoice, error: unknown): Promise<string> {
-  if (choice.kind === "files") return "Choose config.json, tokenizer.json and model.safetensors of the same model together.";
+  if (choice.kind === "files") return "Choose all files of the same model together.";
   if (!(error instanceof RankletError)) return "Try again, or use a newer browser.";
   if (!navigator.onLine) return "This device is offline. Connect to a network and try again.";
   if (choice.kind === "hub") return hubAdvice();
   if (error.code === "network") return "The server did not send a file. Try again in a moment.";
-  if (choice.kind === "folder") return "The folder must contain config.json, tokenizer.json and model.safetensors.";
+  if (choice.kind === "folder") return "The folder must contain all files of the model.";
   return "Try again. If it fails again, this copy of the page is damaged: clear the site data and reload.";
 }
 

@@ -85,11 +85,6 @@ function folderChoice(address: string): ModelChoice | string {
 }
 
 function fileChoice(files: readonly File[]): ModelChoice | string {
-  const names = new Set(files.map(({ name }) => name));
-  const hasVocabulary = ["vocab.txt", "vocab.json"].some((name) => names.has(name));
-  const needed = ["config.json", ...(hasVocabulary ? [] : ["tokenizer.json"]), "model.safetensors"];
-  const missing = needed.filter((name) => !names.has(name));
-  if (missing.length > 0)
-    return `Choose all files of the model together: ${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing.`;
+  if (files.length === 0) return "Choose the files of the model.";
   return { kind: "files", files: Object.fromEntries(files.map((file) => [file.name, file])) };
 }
