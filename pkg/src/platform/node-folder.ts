@@ -4,12 +4,10 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { RankletError } from "../errors.js";
-import { isPlainName } from "../model/model-files.js";
+import { isPlainName, maxListedFiles } from "../model/model-files.js";
 import { BytesBlob, copyToShared } from "../util/bytes-blob.js";
 import type { ListedFolder } from "./platform.js";
 
-/** Files and folders that are listed, to explain missing weights. */
-const maxListed = 1000;
 const pieceBytes = 2 ** 22;
 /** Snapshots that a message names. */
 const maxNamed = 3;
@@ -105,17 +103,21 @@ function checkWholeCache(folder: string): void {
   );
 }
 
-function filesIn(folder: string): ReadonlySet<string> {
-  const names = readdirSync(folder).slice(0, maxListed);
-  const nested = names
-    .filter((name) => isFolder(join(folder, name)))
-    .map((name) => [name, readdirSync(join(folder, name)).slice(0, maxListed)] as const);
-  return new Set([...names, ...nested.flatMap(([name, files]) => files.map((file) => `${name}/${file}`))]);
+/** Returns `undefined` for too many files, because a part of them cannot tell what the model lacks. */
+function filesIn(folder: string): ReadonlySet<string> | undefined {
+  const names = readdirSync(folder);
+  if (names.length > maxListedFiles) return undefined;
+  const files = new Set(names);
+  for (const name of names.filter((other) => isFolder(join(folder, other)))) {
+    for (const file of readdirSync(join(folder, name))) files.add(`${name}/${file}`);
+    if (files.size > maxListedFiles) return undefined;
+  }
+  return files;
 }
 
 function foldersIn(folder: string): string[] {
   return readdirSync(folder)
-    .slice(0, maxListed)
+    .slice(0, maxListedFiles)
     .map((name) => join(folder, name))
     .filter(isFolder);
 }

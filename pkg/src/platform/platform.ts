@@ -10,8 +10,8 @@ import type { ModelStores } from "./store.js";
 export interface ListedFolder {
   /** The folder that has them. */
   readonly folder: URL;
-  /** Their paths in the folder. */
-  readonly files: ReadonlySet<string>;
+  /** Their paths in the folder. `undefined` for a folder with too many files to list. */
+  readonly files: ReadonlySet<string> | undefined;
 }
 
 /** The differences between runtimes. Each runtime has a file in this folder. */

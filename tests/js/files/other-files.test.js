@@ -14,6 +14,8 @@ import { filesIn } from "../support/servers/hub.js";
 import { listen } from "../support/servers/listen.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
+const { listFolder } = await import(new URL("platform/node-folder.js", dist));
+const { maxListedFiles } = await import(new URL("model/model-files.js", dist));
 
 const expected = await scoresFrom(model.url);
 const encoder = filesIn(new URL("../../fixtures/bert-bare-h36/", import.meta.url));
@@ -119,6 +121,23 @@ describe("weights in other formats", () => {
     await refusesEverywhere(published, "weights", /GGUF weights, which are not read: .*README\.md/);
     assert.ok(!context.hub.requests.some(({ path }) => path.endsWith(".gguf")));
     assert.equal((await scoresFrom({ ...Object.fromEntries(encoder), "model.gguf": Buffer.from("x") })).length, pairs.length);
+  });
+
+  test("a folder with many other files, one of them such weights, is read at its own weights", async () => {
+    const others = Array.from({ length: maxListedFiles }, (_, at) => `other-${at}.txt`);
+    const url = pathToFileURL(`${folder}/`);
+    for (const name of ["model.gguf", ...others.slice(0, 1500)]) writeFileSync(join(folder, name), "");
+    write(files);
+    const listed = [...files.keys(), "model.gguf", ...others.slice(0, 1500)];
+    assert.deepEqual([...listFolder(url).files].sort(), listed.sort());
+    assert.deepEqual(await scoresFrom(url), expected);
+    mkdirSync(join(folder, "nested"));
+    for (const name of others.slice(1500)) writeFileSync(join(folder, "nested", name), "");
+    assert.equal(listFolder(url).files, undefined, "too many files in a folder of the folder");
+    assert.deepEqual(await scoresFrom(url), expected);
+    for (const name of others.slice(1500)) renameSync(join(folder, "nested", name), join(folder, name));
+    assert.equal(listFolder(url).files, undefined, "too many files");
+    assert.deepEqual(await scoresFrom(url), expected);
   });
 });
 
