@@ -37,7 +37,8 @@ const modelCard: ModelFile = { name: "README.md", required: false, code: "config
  */
 export async function collectFiles(source: FileSource, chosen?: WeightsForm): Promise<ArrivingFiles> {
   const config = source.opensConfigFirst ? source.open(configFile) : undefined;
-  config?.catch(() => {}); // Awaited below.
+  // It is awaited after the list, and a rejection until then would count as unhandled.
+  config?.catch(() => {});
   const listing = await source.list();
   const otherFormat = chosen === undefined && listing !== undefined ? otherFormatOf(listing) : undefined;
   if (otherFormat !== undefined) return new Map([[otherFormat, new Blob()], ...(await readOrigin(source))]);

@@ -1,6 +1,15 @@
 import { isObject } from "../util/check.js";
 import type { FileVersion } from "./file-version.js";
-import { fixedFiles, fixedNames, type ModelFile, type ModelFiles, replacementsOf, type WeightsForm } from "./model-files.js";
+import {
+  fixedFiles,
+  fixedNames,
+  maxModules,
+  maxShards,
+  type ModelFile,
+  type ModelFiles,
+  replacementsOf,
+  type WeightsForm,
+} from "./model-files.js";
 
 /** The JSON that describes a cached model. A cache without a valid one does not have the model. */
 export interface Manifest {
@@ -31,7 +40,13 @@ export interface DownloadRecord {
 export const manifestName = "manifest.json";
 export const recordName = "download.json";
 
-const maxManifestBytes = 65_536;
+/**
+ * Upper bound on the files of a model: those with fixed names or what replaces them, the weights with their index, and the
+ * configuration and weights of each module.
+ */
+const maxFiles = fixedFiles.flatMap((file) => [file, ...replacementsOf(file)]).length + 1 + maxShards + 2 * maxModules;
+/** A file takes about 340 bytes of a record: its name, URL, ETag and SHA-256. A long URL takes more. */
+const maxManifestBytes = 1024 * maxFiles;
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const weekMs = 7 * dayMs;

@@ -10,8 +10,11 @@ import { fileURLToPath } from "node:url";
 
 import { rejectsWith } from "../../support/assert.js";
 import { files, id, model, otherModel, pairs, scoresFrom, withHub } from "../../support/models/hub-model.js";
-import { inRepository } from "../../support/paths.js";
+import { dist, inRepository } from "../../support/paths.js";
 import { faults, filesIn, sendFile } from "../../support/servers/hub.js";
+
+const { createRecord, newEntryName, parseRecord } = await import(new URL("model/manifest.js", dist));
+const { fixedNames, maxShards } = await import(new URL("model/model-files.js", dist));
 
 const [expected, otherExpected] = [await scoresFrom(model.url), await scoresFrom(otherModel.url)];
 const context = withHub();
@@ -38,6 +41,16 @@ function cutOnceAt(end) {
 }
 
 describe("a download that breaks off", () => {
+  test("one of a model with as many shards as a model may have is recorded and can continue", async () => {
+    const folder = "https://huggingface.co/some-organization/a-model-with-a-long-name/resolve/main/";
+    const shards = Array.from({ length: maxShards }, (_, at) => `model-${String(at + 1).padStart(5, "0")}-of-00256.safetensors`);
+    const hash = "0123456789abcdef".repeat(4);
+    const version = (name) => ({ url: `${folder}${name}`, etag: `"${hash}"`, bytes: 5e9, sha256: hash });
+    const versions = Object.fromEntries([...fixedNames, "model.safetensors.index.json", ...shards].map((name) => [name, version(name)]));
+    const record = await parseRecord(folder, createRecord(folder, newEntryName(), versions));
+    assert.deepEqual(record?.files, versions);
+  });
+
   test("a download that breaks off at 50 random places continues there", async () => {
     const random = seeded(1);
     const total = sizeOf(files);
