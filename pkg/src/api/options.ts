@@ -14,10 +14,11 @@ import {
   wrongType,
 } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
+import { explainedTextsValues, longDocumentsValues, scoresValues, structuredTextValues, textUnitValues } from "../util/union-values.js";
 import { fuseOptions } from "./fusion.js";
 
 const scoringChecks = {
-  scores: oneOf(["model", "raw", "sigmoid", "probability"]),
+  scores: oneOf(scoresValues),
   signal: abortSignal,
 };
 
@@ -26,9 +27,9 @@ const callChecks = { ...scoringChecks, onProgress: callback<ScoreProgress> };
 /** Checks of `DocumentOptions`. */
 const documentChecks = {
   rankFields: fieldNames,
-  structured: oneOf(["yaml", "lines"]),
+  structured: oneOf(structuredTextValues),
   maxTokensPerDocument: capped(positiveInteger),
-  longDocuments: oneOf(["truncate", "chunk"]),
+  longDocuments: oneOf(longDocumentsValues),
 };
 
 /** Checks of `ResultOptions`. */
@@ -120,11 +121,11 @@ export const collectionChecks = {
   latest: boolean,
 };
 
-const compareOptionChecks = { unit: oneOf(["word", "sentence"]), samples: capped(nonNegativeInteger), signal: abortSignal };
+const compareOptionChecks = { unit: oneOf(textUnitValues), samples: capped(nonNegativeInteger), signal: abortSignal };
 
 export const compareChecks = { ...compareOptionChecks, onProgress: callback<CompareProgress> };
 
-export const explainCostChecks = { ...compareOptionChecks, of: oneOf(["document", "query", "both"]) };
+export const explainCostChecks = { ...compareOptionChecks, of: oneOf(explainedTextsValues) };
 
 export const explainChecks = { ...explainCostChecks, onProgress: callback<ExplainProgress> };
 

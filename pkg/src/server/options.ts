@@ -2,6 +2,7 @@ import { RankletError } from "../errors.js";
 import type { Reranker } from "../index.js";
 import type { LongDocuments } from "../types.js";
 import { array, callback, type Check, checkOptions, nonNegativeInteger, oneOf, positiveInteger, string } from "../util/check.js";
+import { longDocumentsValues } from "../util/union-values.js";
 
 /**
  * The model that a handler serves: a loaded reranker, or a function that loads one. The function is called by the first
@@ -65,7 +66,7 @@ const checks = {
   bodyTimeoutMs: positiveInteger,
   maxDocuments: positiveInteger,
   maxTokensPerDocument: positiveInteger,
-  longDocuments: oneOf(["truncate", "chunk"]),
+  longDocuments: oneOf(longDocumentsValues),
   maxConcurrent: positiveInteger,
   maxQueue: nonNegativeInteger,
   onError: callback<unknown>,

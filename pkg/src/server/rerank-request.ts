@@ -1,5 +1,6 @@
-import { isObject, kindOf } from "../util/check.js";
 import type { FuseOptions, Scores, StructuredText } from "../types.js";
+import { isObject, kindOf } from "../util/check.js";
+import { scoresValues, structuredTextValues } from "../util/union-values.js";
 import { type Dialect, wrongFieldStatus } from "./dialect.js";
 import { HttpError } from "./http-error.js";
 import type { Settings } from "./options.js";
@@ -66,7 +67,7 @@ export function readRerankRequest(
     topN: dialect === "tei" ? undefined : (fields.count("top_n") ?? fields.count("top_k")),
     returnDocuments: fields.flag("return_documents") ?? fields.flag("return_text") ?? false,
     rankFields: fields.names("rank_fields", maxRankFields),
-    structured: fields.choice("structured", ["yaml", "lines"]),
+    structured: fields.choice("structured", structuredTextValues),
     minScore: fields.number("min_score", "minScore"),
     deadlineMs: fields.number("deadline_ms", "deadlineMs", 0),
     fuse: fields.object("fuse") as FuseOptions | undefined,
@@ -155,7 +156,7 @@ class Fields {
     return value === undefined || typeof value === "boolean" ? value : this.fail(name, "true or false", value);
   }
 
-  choice<const T extends string>(name: string, choices: readonly T[]): T | undefined {
+  choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
     const value = this.#get(name);
     if (value === undefined) return undefined;
     const quoted = choices.map((choice) => `"${choice}"`);
@@ -173,7 +174,7 @@ class Fields {
   /** Reads the kind of scores: `scores`, or the flags of Text Embeddings Inference, Infinity and vLLM, whose clients always send them. */
   scores(): Scores {
     const isRaw = this.flag("raw_scores") === true || this.flag("use_activation") === false;
-    const scores = this.choice("scores", ["model", "raw", "sigmoid", "probability"]);
+    const scores = this.choice("scores", scoresValues);
     if (isRaw && scores !== undefined && scores !== "raw")
       this.refuse(`scores is "${scores}", and raw_scores or use_activation asks for logits`);
     return scores ?? (isRaw ? "raw" : "sigmoid");

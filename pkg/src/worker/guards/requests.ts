@@ -3,6 +3,7 @@ import type { LayersPlan, SplitRequest } from "../../engine/parts/split.js";
 import type { DocumentBatch, Job } from "../../scoring/scorer.js";
 import { isObject } from "../../util/check.js";
 import { typeTag } from "../../util/type-tag.js";
+import { scoresValues } from "../../util/union-values.js";
 import type { Request } from "../protocol.js";
 import {
   type Fields,
@@ -12,6 +13,7 @@ import {
   isExplainedPair,
   isFiles,
   isIndices,
+  isOneOf,
   isPartialBatch,
   isResult,
   isSettings,
@@ -78,9 +80,7 @@ function isLogits(message: Fields): message is Fields & RequestOf<"logits"> {
 function isScore(message: Fields): message is Fields & RequestOf<"score"> {
   const { call, job, scores, maxStepMs } = message;
   const isTime = maxStepMs === undefined || typeof maxStepMs === "number";
-  return (
-    isCount(call) && isJob(job) && isTime && (scores === "model" || scores === "raw" || scores === "sigmoid" || scores === "probability")
-  );
+  return isCount(call) && isJob(job) && isTime && isOneOf(scoresValues, scores);
 }
 
 function isPrepare(message: Fields): message is Fields & RequestOf<"prepare"> {

@@ -5,9 +5,9 @@ import type { SplitPlan } from "../../engine/parts/split.js";
 import type { FileData } from "../../engine/weights-files.js";
 import { isWeightsFile } from "../../model/model-files.js";
 import type { DocumentLimits, ExplainedPair } from "../../scoring/scorer.js";
-import type { ExplainedTexts, TextUnit } from "../../types.js";
 import { isObject } from "../../util/check.js";
 import { typeTag } from "../../util/type-tag.js";
+import { explainedTextsValues, longDocumentsValues, textUnitValues } from "../../util/union-values.js";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -43,16 +43,17 @@ export function isExplainedPair(pair: unknown): pair is ExplainedPair {
   const { query, document, unit, of, samples, chunk } = pair;
   const isChunk = chunk === undefined || (isObject(chunk) && isUint32(chunk["start"]) && isUint32(chunk["end"]));
   return (
-    [query, document].every((text) => typeof text === "string") && isUnit(unit) && isExplainedTexts(of) && isUint32(samples) && isChunk
+    [query, document].every((text) => typeof text === "string") &&
+    isOneOf(textUnitValues, unit) &&
+    isOneOf(explainedTextsValues, of) &&
+    isUint32(samples) &&
+    isChunk
   );
 }
 
-export function isUnit(unit: unknown): unit is TextUnit {
-  return unit === "word" || unit === "sentence";
-}
-
-function isExplainedTexts(of: unknown): of is ExplainedTexts {
-  return of === "query" || of === "document" || of === "both";
+/** Whether `value` is one of some strings. */
+export function isOneOf(values: readonly string[], value: unknown): boolean {
+  return values.some((known) => known === value);
 }
 
 export function isIndices(value: unknown): value is Uint32Array {
@@ -84,11 +85,7 @@ export function isSettings(settings: unknown): settings is EngineSettings {
 }
 
 export function isDocumentLimits(limits: unknown): limits is DocumentLimits {
-  return (
-    isObject(limits) &&
-    isLimit(limits["maxTokensPerDocument"]) &&
-    (limits["longDocuments"] === "truncate" || limits["longDocuments"] === "chunk")
-  );
+  return isObject(limits) && isLimit(limits["maxTokensPerDocument"]) && isOneOf(longDocumentsValues, limits["longDocuments"]);
 }
 
 export function isTexts(texts: unknown): texts is readonly string[] {
@@ -101,7 +98,7 @@ function isLimit(limit: unknown): limit is number | undefined {
 }
 
 /** Whether `value` is a count that the engine takes, whose numbers have 32 bits. */
-export function isUint32(value: unknown): value is number {
+function isUint32(value: unknown): value is number {
   return isCount(value) && value <= 0xffff_ffff;
 }
 
