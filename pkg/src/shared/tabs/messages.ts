@@ -120,12 +120,12 @@ function isLoaded(message: Fields): message is Fields & SharedMessageOf<"loaded"
 }
 
 function isFailed(message: Fields): message is Fields & SharedMessageOf<"failed"> {
-  const { code, message: text, item, isStart } = message;
+  const { code, message: text, item, isStart: isStartError } = message;
   return (
     errorCodes.some((known) => known === code) &&
     typeof text === "string" &&
     (item === undefined || isItem(item)) &&
-    typeof isStart === "boolean"
+    typeof isStartError === "boolean"
   );
 }
 
