@@ -1,8 +1,9 @@
 // The entry `ranklet/ai-sdk`: a provider of reranking models for `rerank` of the AI SDK, versions 6 and 7.
 import { RankletError, type DocumentOptions, type LoadOptions, type Reranker, type Scores } from "ranklet";
 
+import { throwIfAborted } from "../util/abort.js";
 import { checkOptions, unchecked } from "../util/check.js";
-import { lazyReranker } from "./lazy-reranker.js";
+import { lazyReranker, rerankerChecks } from "./lazy-reranker.js";
 
 /** A value that JSON can hold. */
 type Json = null | string | number | boolean | { [key: string]: Json | undefined } | Json[];
@@ -71,7 +72,7 @@ export interface RankletProviderSettings {
 export function createRanklet(settings: RankletProviderSettings = {}): RankletProvider {
   const { rerankers = {}, loadOptions } = checkOptions("createRanklet", settings, {
     rerankers: unchecked<NonNullable<RankletProviderSettings["rerankers"]>>,
-    loadOptions: unchecked<LoadOptions>,
+    loadOptions: rerankerChecks.loadOptions,
   });
   const models = new Map<string, RankletModel>();
   const rerankingModel = (modelId: string): RankletModel => {
@@ -106,7 +107,7 @@ export const ranklet: RankletProvider = createRanklet();
 
 async function rerank(load: () => Promise<Reranker>, modelId: string, call: RerankingCall): Promise<RerankingAnswer> {
   const { abortSignal: signal, query, topN } = call;
-  if (signal?.aborted === true) throw new RankletError("aborted", "the call was aborted", { cause: signal.reason });
+  throwIfAborted(signal);
   const options = (call.providerOptions?.["ranklet"] ?? {}) as RankletProviderOptions;
   const documents = call.documents.values.map((value, index) => documentOf(value, index, call.documents.type, options));
   const reranker = await load();
@@ -135,8 +136,8 @@ async function rerank(load: () => Promise<Reranker>, modelId: string, call: Rera
 }
 
 /**
- * Returns the document to score: a text, or with `rankFields` or `structured` the object itself. The AI SDK decides the type of all documents
- * by the first, so each is checked.
+ * Returns the document to score: a text, or with `rankFields` or `structured` the object itself. The AI SDK decides the type of
+ * all documents by the first, so each is checked.
  */
 function documentOf(
   value: unknown,

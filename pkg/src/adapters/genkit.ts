@@ -3,7 +3,7 @@ import { genkitPluginV2, reranker as defineReranker } from "genkit/plugin";
 import type { DocumentOptions, LoadOptions, Reranker, Scores } from "ranklet";
 
 import { checkOptions, unchecked } from "../util/check.js";
-import { lazyReranker } from "./lazy-reranker.js";
+import { lazyReranker, rerankerChecks } from "./lazy-reranker.js";
 
 /** Options of a call, in Genkit's `options`. */
 export interface RankletCallOptions extends Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument"> {
@@ -14,7 +14,10 @@ export interface RankletCallOptions extends Pick<DocumentOptions, "longDocuments
 
 /** Options of the plug-in. */
 export interface RankletPluginOptions {
-  /** The rerankers by name: `ai.rerank({ reranker: "ranklet/NAME" })`. A string is a Hub id. Default: `{ default: undefined }`, the embedded model. */
+  /**
+   * The rerankers by name: `ai.rerank({ reranker: "ranklet/NAME" })`. A string is a Hub id. Default: `{ default: undefined }`,
+   * the embedded model.
+   */
   readonly rerankers?: Readonly<Record<string, string | Reranker | Promise<Reranker> | undefined>> | undefined;
   /** Options of `Reranker.load`. */
   readonly loadOptions?: LoadOptions | undefined;
@@ -27,7 +30,7 @@ export interface RankletPluginOptions {
 export function ranklet(options: RankletPluginOptions = {}): ReturnType<typeof genkitPluginV2> {
   const { rerankers = { default: undefined }, loadOptions } = checkOptions("ranklet", options, {
     rerankers: unchecked<NonNullable<RankletPluginOptions["rerankers"]>>,
-    loadOptions: unchecked<LoadOptions>,
+    loadOptions: rerankerChecks.loadOptions,
   });
   return genkitPluginV2({
     name: "ranklet",

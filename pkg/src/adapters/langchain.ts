@@ -1,8 +1,9 @@
 // The entry `ranklet/langchain`: a document compressor for LangChain.js.
-import { RankletError, type DocumentOptions, type RerankResult, type Scores } from "ranklet";
+import type { DocumentOptions, RerankResult, Scores } from "ranklet";
 
-import { checkOptions, positiveInteger } from "../util/check.js";
-import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
+import { throwIfAborted } from "../util/abort.js";
+import { abortSignal, checkOptions, positiveInteger } from "../util/check.js";
+import { lazyReranker, rerankChecks, rerankerChecks, type RerankerOptions } from "./lazy-reranker.js";
 
 /** A document of LangChain. */
 export interface LangChainDocument {
@@ -21,6 +22,8 @@ export interface RankletRerankOptions extends RerankerOptions, Pick<DocumentOpti
   readonly signal?: AbortSignal | undefined;
 }
 
+const checks = { ...rerankerChecks, ...rerankChecks, topN: positiveInteger, signal: abortSignal };
+
 /**
  * A document compressor, for `ContextualCompressionRetriever` and others that call `compressDocuments`. It returns copies of
  * the documents, best first, with the score in `metadata.relevanceScore`.
@@ -29,9 +32,11 @@ export class RankletRerank {
   readonly #load: ReturnType<typeof lazyReranker>;
   readonly #options: Omit<RankletRerankOptions, keyof RerankerOptions>;
 
-  constructor({ reranker, model, loadOptions, ...options }: RankletRerankOptions = {}) {
+  /** @throws RankletError `input` for an unknown option, and for a loaded reranker with a model or options to load */
+  constructor(options: RankletRerankOptions = {}) {
+    const { reranker, model, loadOptions, ...callOptions } = checkOptions("RankletRerank", options, checks);
     this.#load = lazyReranker({ reranker, model, loadOptions });
-    this.#options = options;
+    this.#options = callOptions;
   }
 
   /**
@@ -59,8 +64,7 @@ export class RankletRerank {
   }
 
   async #rank(documents: readonly (string | object)[], query: string, topN = this.#options.topN): Promise<readonly RerankResult[]> {
-    const { signal } = this.#options;
-    if (signal?.aborted === true) throw new RankletError("aborted", "the call was aborted", { cause: signal.reason });
+    throwIfAborted(this.#options.signal);
     // LangChain.js calls a compressor for no documents too; they need no model.
     if (documents.length === 0) return [];
     const reranker = await this.#load();

@@ -1,5 +1,6 @@
-import { RankletError, Reranker, type LoadOptions, type ModelSource } from "ranklet";
+import { RankletError, Reranker, type DocumentOptions, type LoadOptions, type ModelSource, type ScoringOptions } from "ranklet";
 
+import { unchecked } from "../util/check.js";
 import { loadOnce } from "../util/load-once.js";
 
 /** The model of an adapter: a loaded reranker, or what `Reranker.load` takes. */
@@ -11,6 +12,20 @@ export interface RerankerOptions {
   /** Options of `Reranker.load`. Not with `reranker`. */
   readonly loadOptions?: LoadOptions | undefined;
 }
+
+/** Checks of `RerankerOptions`. Loading checks the values. */
+export const rerankerChecks = {
+  reranker: unchecked<NonNullable<RerankerOptions["reranker"]>>,
+  model: unchecked<ModelSource>,
+  loadOptions: unchecked<LoadOptions>,
+};
+
+/** Checks of options that an adapter passes to `rerank`, which checks the values. */
+export const rerankChecks = {
+  longDocuments: unchecked<NonNullable<DocumentOptions["longDocuments"]>>,
+  maxTokensPerDocument: unchecked<number>,
+  scores: unchecked<NonNullable<ScoringOptions["scores"]>>,
+};
 
 /**
  * Returns a function that resolves with the reranker. It loads the model in the first call, and again after a failure.

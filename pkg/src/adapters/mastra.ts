@@ -1,8 +1,8 @@
 // The entry `ranklet/mastra`: a relevance scorer for Mastra's `rerankWithScorer` and its vector query tool.
 import type { Reranker } from "ranklet";
 
-import { checkOptions, unchecked } from "../util/check.js";
-import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
+import { checkOptions } from "../util/check.js";
+import { lazyReranker, rerankerChecks, type RerankerOptions } from "./lazy-reranker.js";
 
 /** Mastra's `RelevanceScoreProvider`. */
 export interface RelevanceScorer {
@@ -21,12 +21,7 @@ interface WaitingPair {
  * @throws RankletError `input` for an unknown option, and for a loaded reranker with a model or options to load
  */
 export function createScorer(options: RerankerOptions = {}): RelevanceScorer {
-  const checks = {
-    reranker: unchecked<NonNullable<RerankerOptions["reranker"]>>,
-    model: unchecked<NonNullable<RerankerOptions["model"]>>,
-    loadOptions: unchecked<NonNullable<RerankerOptions["loadOptions"]>>,
-  };
-  const load = lazyReranker(checkOptions("createScorer", options, checks));
+  const load = lazyReranker(checkOptions("createScorer", options, rerankerChecks));
   let waiting: WaitingPair[] = [];
   const flush = (): void => {
     const pairs = waiting;

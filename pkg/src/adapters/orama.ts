@@ -1,13 +1,17 @@
 // The entry `ranklet/orama`: a plug-in that reranks the hits of a search.
 import type { DocumentOptions, Scores } from "ranklet";
 
-import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
+import { checkOptions, positiveInteger, unchecked } from "../util/check.js";
+import { lazyReranker, rerankChecks, rerankerChecks, type RerankerOptions } from "./lazy-reranker.js";
 
 /** Options of the plug-in. */
 export interface PluginOptions
   extends RerankerOptions,
     Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument" | "rankFields" | "structured"> {
-  /** Max number of hits that are reranked, from the first. The others follow in Orama's order. Default 50. Orama finds 10 unless the search has a higher `limit`. */
+  /**
+   * Max number of hits that are reranked, from the first, at least 1. The others follow in Orama's order. Default 50. Orama finds
+   * 10 unless the search has a higher `limit`.
+   */
   readonly candidates?: number | undefined;
   /** Max number of hits that are left, at least 1. Default: all. */
   readonly topN?: number | undefined;
@@ -38,11 +42,22 @@ export interface OramaPlugin {
   ) => Promise<void>;
 }
 
+const checks = {
+  ...rerankerChecks,
+  ...rerankChecks,
+  rankFields: unchecked<NonNullable<DocumentOptions["rankFields"]>>,
+  structured: unchecked<NonNullable<DocumentOptions["structured"]>>,
+  candidates: positiveInteger,
+  topN: positiveInteger,
+};
+
 /**
  * Creates the plug-in. After each search with a term it ranks the first hits by how well they answer the term. Orama's results
  * hold the new order and the new scores.
+ * @throws RankletError `input` for an unknown option, and for a loaded reranker with a model or options to load
  */
-export function pluginRanklet({ reranker, model, loadOptions, candidates = 50, topN, ...options }: PluginOptions = {}): OramaPlugin {
+export function pluginRanklet(pluginOptions: PluginOptions = {}): OramaPlugin {
+  const { reranker, model, loadOptions, candidates = 50, topN, ...options } = checkOptions("pluginRanklet", pluginOptions, checks);
   const load = lazyReranker({ reranker, model, loadOptions });
   return {
     name: "ranklet",

@@ -68,8 +68,8 @@ test("the entry points of Node, Workers and edge functions bring no file for bro
     );
 });
 
-test("the adapters use the public API, and two modules that know only its errors", () => {
-  const shared = ["../util/load-once.js", "../util/check.js"];
+test("the adapters use the public API, and three modules that know only its errors", () => {
+  const shared = ["../util/load-once.js", "../util/check.js", "../util/abort.js"];
   for (const name of readdirSync(new URL("adapters/", dist)).filter((file) => file.endsWith(".js"))) {
     const code = readFileSync(new URL(`adapters/${name}`, dist), "utf8");
     const imports = [...code.matchAll(/from "([^"]+)"/g)].map(([, path]) => path);
@@ -80,5 +80,11 @@ test("the adapters use the public API, and two modules that know only its errors
     );
   }
   const known = shared.flatMap((path) => modulesOf(path.slice("../".length)));
-  assert.deepEqual([...new Set(known)].sort(), ["errors.js", "util/check.js", "util/load-once.js", "util/option-names.js"]);
+  assert.deepEqual([...new Set(known)].sort(), [
+    "errors.js",
+    "util/abort.js",
+    "util/check.js",
+    "util/load-once.js",
+    "util/option-names.js",
+  ]);
 });

@@ -81,10 +81,13 @@ describe("a compressor", () => {
     });
   });
 
-  test("refuses an unknown option in its first call", async () => {
-    await assert.rejects(new RankletRerank({ reranker, top: 1 }).compressDocuments(documents, query), {
-      code: "input",
-      message: /unknown option "top"/,
-    });
+  test("refuses unknown options and wrong values when it is created", () => {
+    const wrong = [
+      [{ top: 1 }, /^RankletRerank: unknown option "top"/],
+      [{ topN: 0 }, /^RankletRerank: topN must be a whole number of 1 or more, not 0$/],
+      [{ signal: {} }, /^RankletRerank: signal must be an AbortSignal, not an object$/],
+      [{ model: "a/b" }, /^reranker is loaded already/],
+    ];
+    for (const [options, message] of wrong) assert.throws(() => new RankletRerank({ reranker, ...options }), { code: "input", message });
   });
 });

@@ -52,4 +52,14 @@ describe("the plug-in", () => {
     const some = await hits({ candidates: 1 });
     assert.equal(some.length, all.length);
   });
+
+  test("refuses unknown options and wrong values when it is created", () => {
+    const wrong = [
+      [{ limit: 1 }, /^pluginRanklet: unknown option "limit"/],
+      [{ candidates: NaN }, /^pluginRanklet: candidates must be a whole number of 1 or more, not NaN$/],
+      [{ topN: 0 }, /^pluginRanklet: topN must be a whole number of 1 or more, not 0$/],
+      [{ model: "a/b" }, /^reranker is loaded already/],
+    ];
+    for (const [options, message] of wrong) assert.throws(() => pluginRanklet({ reranker, ...options }), { code: "input", message });
+  });
 });
