@@ -19,7 +19,7 @@ export const relaxedEngineUrl = (): URL =>
  * @param path the path in the folder `assets`, used if the bundle is not a module
  * @throws RankletError `unsupported` if neither a module nor a script has a URL
  */
-export function assetUrl(fromModule: () => URL, path: string): URL {
+function assetUrl(fromModule: () => URL, path: string): URL {
   try {
     return installedUrl(fromModule());
   } catch {

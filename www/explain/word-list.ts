@@ -3,7 +3,7 @@ import { shorten, signed } from "../ui/format.js";
 import { setHeat } from "./heat-text.js";
 
 /** The number of rows of a list. */
-export const maxWords = 3;
+const maxWords = 3;
 
 /** The maximum length of a unit, because it may be a sentence. */
 const maxCharacters = 40;

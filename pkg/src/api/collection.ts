@@ -30,7 +30,7 @@ interface RankRequest {
 }
 
 /** What a scorer has prepared. */
-export interface PreparedDocuments<D> {
+interface PreparedDocuments<D> {
   /** The scorer's number for these documents. */
   readonly id: number;
   readonly documents: readonly D[];

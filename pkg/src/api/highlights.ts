@@ -8,7 +8,7 @@ import { abortable } from "../util/abort.js";
 import type { ScoredDocument } from "./results.js";
 
 /** The checked options of a call with highlights. */
-export interface HighlightSettings {
+interface HighlightSettings {
   readonly query: string;
   /** Returns the scored text of a document. */
   readonly textOf: (index: number) => string;

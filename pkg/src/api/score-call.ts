@@ -13,7 +13,7 @@ export interface ScoreSettings {
 }
 
 /** The scores of a whole call, in the order of its pairs. */
-export interface CallScores {
+interface CallScores {
   readonly scores: Float32Array;
   readonly spans: Uint32Array | undefined;
   readonly totals: Totals;

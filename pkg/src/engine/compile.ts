@@ -5,7 +5,7 @@ import { expectOk, type FetchFunction, request, statusOf } from "../util/request
 import { typeTag } from "../util/type-tag.js";
 
 /** Where the engine is compiled from: the options of `load`. */
-export interface EngineOptions {
+interface EngineOptions {
   /** The option `wasm`, with a path as a URL; `undefined` for the package's own file. */
   readonly wasm: unknown;
   readonly fetch: FetchFunction | undefined;

@@ -36,7 +36,7 @@ export function settingsJson({ reason: _, no_cache: _cache, ...settings }: Engin
 }
 
 /** The thread that an engine computes on. */
-export interface EngineThread {
+interface EngineThread {
   /** Resolves in a later task, after the events that are queued now. */
   readonly nextTask: () => Promise<void>;
   /** The time in milliseconds that a micro-batch may take, unless it has one pair only. Default: that of the engine's own size. */

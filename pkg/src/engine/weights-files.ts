@@ -11,7 +11,7 @@ import { type FileReader, unreadable } from "./file-reader.js";
 export type FileData = Blob | ArrayBuffer | SharedArrayBuffer | ArrivingData;
 
 /** A model's files as the engine takes them. */
-export interface EngineFiles {
+interface EngineFiles {
   readonly smallFiles: ModelFiles;
   readonly weights: readonly (readonly [name: string, data: FileData])[];
   /** Total size of the weights. */

@@ -28,7 +28,7 @@ export interface LoadSteps {
 const fileErrorCodes: readonly ErrorCode[] = ["config", "tokenizer", "weights", "integrity"];
 
 /** The cache of a model, and how to use it. */
-export interface OpenedCache {
+interface OpenedCache {
   readonly model: ModelCache;
   /** The caches of all models in the same place. */
   readonly stores: ModelStores;

@@ -30,7 +30,7 @@ import { startScorer } from "./start/start.js";
 import { startWhileArriving } from "./start/start-while-arriving.js";
 
 /** Starts an engine with the files of a model. */
-export type StartScorer = (inputs: EngineInputs, signal: AbortSignal) => Promise<Scorer>;
+type StartScorer = (inputs: EngineInputs, signal: AbortSignal) => Promise<Scorer>;
 
 /**
  * Checks the options of `load` and loads a model.

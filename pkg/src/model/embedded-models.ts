@@ -4,7 +4,7 @@ import type { ModelFileSet } from "../types.js";
 export type EmbeddedModel = "default" | "small";
 
 /** The names of an embedded model's files. */
-export const embeddedFileNames = [
+const embeddedFileNames = [
   "config.json",
   "tokenizer.json",
   "tokenizer_config.json",

@@ -4,7 +4,7 @@ import { commitOf, type HubModel } from "./hub.js";
 import { maxListedFiles } from "./model-files.js";
 
 /** What a Hub lists about a large file. */
-export interface LargeFile {
+interface LargeFile {
   /** In hexadecimal. */
   readonly sha256: string;
   readonly bytes: number | undefined;

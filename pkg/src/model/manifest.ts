@@ -29,7 +29,7 @@ export interface Manifest {
 }
 
 /** The JSON that describes a download that was not finished. */
-export interface DownloadRecord {
+interface DownloadRecord {
   readonly version: 1;
   readonly model: string;
   /** The name of the entry that the files are written to. */

@@ -156,7 +156,7 @@ export function isShardName(name: string, suffix: string | null): boolean {
 }
 
 /** Whether the file has the model's tensors, or some of them. All other files are small, unless a caller chose one. */
-export function isWeightsName(name: string): boolean {
+function isWeightsName(name: string): boolean {
   return weightsForms.some(({ shardSuffix }) => isShardName(name, shardSuffix)) || isOnnxName(name);
 }
 

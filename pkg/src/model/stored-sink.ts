@@ -9,7 +9,7 @@ const maxPieceBytes = 8_388_608;
 const minPieces = 64;
 
 /** What a sink reports. */
-export interface StoredSinkListener {
+interface StoredSinkListener {
   /** Called before the bytes of a version are written. */
   readonly onStart: (version: FileVersion) => Promise<void>;
   /** Called once if the store fails. The sink then collects the bytes in memory. */

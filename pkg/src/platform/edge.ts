@@ -3,7 +3,7 @@ import { PortableSha256 } from "../util/sha256.js";
 import type { Platform } from "./platform.js";
 
 /** Names of an edge runtime, for messages. */
-export interface EdgeNames {
+interface EdgeNames {
   /** "an edge function" */
   readonly place: string;
   /** How to get a model without files. */

@@ -15,7 +15,7 @@ import type { Backend } from "../types.js";
 import type { Scorer } from "./scorer.js";
 
 /** Whether a call failed because its GPU was lost, and the CPU has taken over, so that the call can start over. */
-export function fellBackToCpu(error: unknown, { info }: Scorer): boolean {
+function fellBackToCpu(error: unknown, { info }: Scorer): boolean {
   return isDeviceLost(error) && info.backend.device === "cpu";
 }
 

@@ -3,7 +3,7 @@ import { wellFormed } from "../util/well-formed.js";
 import { HttpError } from "./http-error.js";
 
 /** Limits on reading a body. */
-export interface BodyLimits {
+interface BodyLimits {
   readonly maxBodyBytes: number;
   readonly bodyTimeoutMs: number;
 }

@@ -2,13 +2,13 @@
 const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
 
 /** Values that are read when the metrics are. */
-export interface Gauges {
+interface Gauges {
   readonly running: number;
   readonly queued: number;
 }
 
 /** Numbers of a request that was answered. */
-export interface ScoredCounts {
+interface ScoredCounts {
   readonly documents: number;
   /** Tokens that the model has processed. */
   readonly tokens: number;

@@ -10,7 +10,7 @@ let count = 0;
 const ownOptions = ["signal", "onProgress"];
 
 /** Models with equal texts are equal, and have equal options. */
-export interface SharingKey {
+interface SharingKey {
   readonly text: string;
   /** Whether the text means the same in other tabs. */
   readonly isPortable: boolean;

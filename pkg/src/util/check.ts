@@ -5,7 +5,7 @@ import { optionName, similarName } from "./option-names.js";
 export type Check<T> = (value: unknown, name: string) => T;
 type Checks = Readonly<Record<string, Check<unknown>>>;
 /** Options that a call knows and does not have, each with the advice that ends the error. */
-export type Refusals = Readonly<Record<string, string>>;
+type Refusals = Readonly<Record<string, string>>;
 type Checked<R extends Checks> = { readonly [Name in keyof R]: ReturnType<R[Name]> | undefined };
 
 /**

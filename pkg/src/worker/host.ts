@@ -9,7 +9,7 @@ import { callOf, parseRequest } from "./guards/requests.js";
 import type { Reply, Request } from "./protocol.js";
 
 /** Sends the replies of a host. */
-export interface HostPort {
+interface HostPort {
   post(reply: Reply, transfer?: ArrayBuffer[]): void;
 }
 

@@ -12,7 +12,7 @@ import { WorkerStartError } from "./worker-start-error.js";
 type Answer = Extract<Reply, { type: "loaded" | "done" | "planned" | "divided" | "ran" }>;
 
 /** A message of a worker that has the first layers of a model. */
-export type LayersMessage = Extract<Reply, { type: "split" | "batch" | "dropped" }>;
+type LayersMessage = Extract<Reply, { type: "split" | "batch" | "dropped" }>;
 
 interface PendingCall {
   readonly onPartial: JobOptions["onPartial"] | undefined;

@@ -12,10 +12,10 @@ import type { Sink } from "../../model/sink.js";
 const maxSilenceMs = 60_000;
 
 /** Receives the number of bytes loaded so far, and the total if the server announces it. */
-export type OnBytes = (loaded: number, total: number | undefined) => void;
+type OnBytes = (loaded: number, total: number | undefined) => void;
 
 /** How to read a download. */
-export interface ReadOptions {
+interface ReadOptions {
   /** Returns the sink for a version of the file. If `start` is not 0, the sink already has that many bytes of the file. */
   readonly openSink: (version: FileVersion, start: number) => Promise<Sink>;
   /** Called if the earlier content is the whole file, and verified. */

@@ -9,7 +9,7 @@ import { WorkerScorer } from "../../worker/worker-scorer.js";
 import { type WorkerStart, WorkerStarter } from "../../worker/worker-starter.js";
 
 /** What workers need, and how many there are. */
-export interface WorkerInputs extends WorkerStart {
+interface WorkerInputs extends WorkerStart {
   readonly workers: "auto" | number;
   /** The number of workers that "auto" may use. */
   readonly maxAutoWorkers: number;

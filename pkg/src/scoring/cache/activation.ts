@@ -5,7 +5,7 @@ import type { ModelInfo, Scores } from "../../types.js";
 const { fround } = Math;
 
 /** Turns a logit into a score. */
-export type ScoreFunction = (logit: number) => number;
+type ScoreFunction = (logit: number) => number;
 
 /**
  * Returns the function from logits to scores. Returns `undefined` if only the engine has it: a rare activation, or one that

@@ -14,7 +14,7 @@ import { RankletError } from "../../errors.js";
 import type { OpenTabLink } from "./tabs.js";
 
 /** The model that all tabs of an origin use, and how this tab would load it. */
-export interface ModelOfTabs {
+interface ModelOfTabs {
   readonly open: OpenTabLink;
   /** The model's name, the same in all tabs. */
   readonly name: string;

@@ -7,7 +7,7 @@ import { movedWith, filesFor, loadIntoWorker, type WorkerStart } from "../worker
 import { LayersRouter } from "./layers-router.js";
 
 /** A model after its first worker has decided how it is split. */
-export interface SplitModel {
+interface SplitModel {
   readonly plan: SplitPlan;
   /** The first worker. If the layers are split, it routes calls to the others. */
   readonly model: ConnectedModel;
