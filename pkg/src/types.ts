@@ -77,7 +77,10 @@ export interface DocumentOptions {
 
 /** Combines the ranking of the model with that of a first stage, such as a keyword search. */
 export interface FuseOptions {
-  /** The first stage's score of each document that is scored, in the same order. Higher is better; `null` if it did not return the document. */
+  /**
+   * The first stage's score of each document that is scored, in the same order. Higher is better; `null` if it did not return the
+   * document.
+   */
   readonly firstStage: readonly (number | null)[];
   /**
    * `"rrf"`, reciprocal rank fusion, adds `1 / (k + rank)` of both rankings, whose first rank is 1. `"linear"` scales the scores

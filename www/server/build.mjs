@@ -21,7 +21,10 @@ const copies = {
   ...font("source-serif-4", "source-serif-4-latin-wght-normal.woff2"),
 };
 
-/** Whether the service worker caches a file when the page fetches it instead of in advance: large files, and those that not every browser needs. */
+/**
+ * Whether the service worker caches a file when the page fetches it instead of in advance: large files, and those that not every
+ * browser needs.
+ */
 const cachedOnDemand = (path) => path.startsWith("assets/") && path !== "assets/worker.js";
 
 if (!existsSync(join(engine, "assets", "worker.js"))) {

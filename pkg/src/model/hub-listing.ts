@@ -31,7 +31,7 @@ export async function listHub(
     if (response.status === 200) return parseListing(await response.json());
     await response.body?.cancel();
   } catch {
-    // Explained above.
+    // The requests for the files themselves fail too then, or the server has the files and no list.
   }
   return undefined;
 }

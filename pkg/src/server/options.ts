@@ -97,7 +97,10 @@ function nonEmpty(value: unknown, name: string): string {
   return text;
 }
 
-/** Reads one key or a list of keys. An empty key or list, such as a variable that is not set, would let every client in, so it is refused. */
+/**
+ * Reads one key or a list of keys. An empty key or list, such as a variable that is not set, would let every client in, so it is
+ * refused.
+ */
 function keyList(value: unknown, name: string): readonly string[] {
   const keys = textList(value, name);
   if (keys.length === 0) throw new RankletError("input", `${name} has no key; leave it out to let every client in`);

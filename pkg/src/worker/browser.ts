@@ -25,7 +25,8 @@ const watched = new Promise<void>((resolve) => {
     return new Promise(() => {});
   };
   if (locks === undefined) resolve();
-  else locks.request(self.name, holdForever).catch(() => {}); // Locks are not allowed here. Then "ready" is never sent, and this worker is not watched.
+  // Where locks are not allowed, "ready" is never sent, and this worker is not watched.
+  else locks.request(self.name, holdForever).catch(() => {});
 });
 
 const host = serve(self);

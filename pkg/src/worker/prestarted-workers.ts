@@ -19,7 +19,7 @@ export class PrestartedWorkers {
     try {
       while (prestarted.#connections.length < workers) prestarted.#connections.push(new WorkerConnection(startWorker()));
     } catch {
-      // Retried later.
+      // The model may need fewer workers, so it is an error only when one is needed.
     }
     return prestarted;
   }
