@@ -113,14 +113,19 @@ export interface ResultOptions {
   readonly highlights?: number | undefined;
 }
 
+/** Options of `rerank`. */
 export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions, DocumentOptions, ResultOptions {
+  /** The text that the documents are to answer, such as a question or keywords. */
   readonly query: string;
+  /** The documents to rank, as texts or objects. */
   readonly documents: readonly D[];
   /** Whether each result includes the document itself. Default `false`. */
   readonly returnDocuments?: boolean | undefined;
 }
 
+/** Options of `stream`. */
 export interface StreamOptions<D extends DocumentInput = DocumentInput> extends ScoringOptions, DocumentOptions {
+  /** The text that the documents are to answer, such as a question or keywords. */
   readonly query: string;
   /** An array or another iterable. It is read a little ahead of scoring. */
   readonly documents: Iterable<D>;
@@ -132,6 +137,7 @@ export interface StreamOptions<D extends DocumentInput = DocumentInput> extends 
   readonly returnDocuments?: boolean | undefined;
 }
 
+/** Options of `prepare`. */
 export interface PrepareOptions extends DocumentOptions {
   /** Aborts the preparation with an `aborted` error. */
   readonly signal?: AbortSignal | undefined;
@@ -139,6 +145,7 @@ export interface PrepareOptions extends DocumentOptions {
   readonly onProgress?: ((progress: PrepareProgress) => void) | undefined;
 }
 
+/** Options of a collection's `rank`. */
 export interface CollectionRankOptions extends ScoringOptions, ResultOptions {
   /**
    * The documents to score, as indices in the collection: for example those that a first stage has retrieved. Equal scores keep
@@ -154,6 +161,7 @@ export interface CollectionRankOptions extends ScoringOptions, ResultOptions {
   readonly latest?: boolean | undefined;
 }
 
+/** Options of `rank`. */
 export interface RankOptions extends CallOptions {
   /** Max number of results, at least 1. Default: all. */
   readonly topK?: number | undefined;
@@ -178,6 +186,7 @@ export interface Highlight extends Span {
   readonly score: number;
 }
 
+/** The score of a document, and what the options ask for beside it. */
 export interface RerankResult<D extends DocumentInput = DocumentInput> {
   /** The document's index in `documents`. */
   readonly index: number;
@@ -196,6 +205,7 @@ export interface RerankResult<D extends DocumentInput = DocumentInput> {
   readonly document?: D;
 }
 
+/** The ranking that `rerank` returns. */
 export interface RerankResponse<D extends DocumentInput = DocumentInput> {
   /** Best first. Equal scores keep the order of the documents. */
   readonly results: RerankResult<D>[];
@@ -204,6 +214,7 @@ export interface RerankResponse<D extends DocumentInput = DocumentInput> {
   readonly usage: {
     /** Number of tokens that the model has processed, in all pairs together. Pairs whose score was known have none. */
     readonly tokens: number;
+    /** Number of documents of the call; in a collection's ranking, of those scored so far. */
     readonly documents: number;
   };
   readonly backend: Backend;
@@ -306,7 +317,9 @@ export interface Verification {
 
 /** A loaded model. */
 export interface ModelInfo {
+  /** The checkpoint's `model_type`, such as `"bert"`. */
   readonly modelType: string;
+  /** The class that transformers would load, such as `"BertForSequenceClassification"`. */
   readonly architecture: string;
   /** Number of scores per pair. `rerank`, `stream`, `rank` and `prepare` need exactly one. */
   readonly numLabels: number;
@@ -320,7 +333,9 @@ export interface ModelInfo {
   readonly maxLength: number;
   /** Number of parameters. */
   readonly parameters: number;
+  /** Width of the hidden states. */
   readonly hiddenSize: number;
+  /** Number of layers. */
   readonly layers: number;
   /** The format of the checkpoint's weights (`"safetensors"`, `"pytorch"`, `"onnx"`, `"q8"` or `"q4"`), and their size in bytes. */
   readonly weights: { readonly format: string; readonly bytes: number };

@@ -65,6 +65,7 @@ export interface CachedModel {
   readonly url: string;
   /** The weights, if `load` was told which. */
   readonly weights?: string;
+  /** Size of the stored files, in bytes. */
   readonly bytes: number;
   /** Whether it can be loaded. `false` for a download that was interrupted, which the next `load` continues. */
   readonly complete: boolean;

@@ -65,6 +65,7 @@ export interface ScoreCacheOptions {
   readonly maxBytes: number;
 }
 
+/** Options of `Reranker.load`. */
 export interface LoadOptions {
   /**
    * The device that computes the scores. `"auto"`, the default, times this model on GPU and CPU if the browser has WebGPU, and
