@@ -80,7 +80,7 @@ describe("explanations in Chromium", () => {
     // Other programs may slow one of the two, but not in all of a few rounds.
     for (let attempt = 1; ; attempt++) {
       const { words, rounds } = await explanationTimes(page, 5);
-      const median = (measured) => rounds.map(measured).sort((a, b) => a - b)[Math.floor(rounds.length / 2)];
+      const median = (timeOf) => rounds.map(timeOf).sort((a, b) => a - b)[Math.floor(rounds.length / 2)];
       const ratio = median(({ explainMs, rankMs }) => explainMs / rankMs);
       const first = median(({ firstMs }) => firstMs);
       const whole = median(({ explainMs }) => explainMs);

@@ -59,9 +59,8 @@ describe("the packed package in a page", () => {
   });
 
   test("the package works in a page that esbuild built as a script, which has no import.meta.url", async () => {
-    const start = "const reranker = ";
-    const code = `${readFileSync(inProject("app.js"), "utf8").replace(start, `(async () => {\n${start}`)}\n})();`;
-    writeFileSync(inProject("script.js"), code);
+    const code = readFileSync(inProject("app.js"), "utf8").replace("const reranker", "(async () => {\nconst reranker");
+    writeFileSync(inProject("script.js"), `${code}\n})();`);
     runTestTool(project.folder, "esbuild", "script.js", "--bundle", "--format=iife", "--outfile=as-script/app.js", "--log-level=error");
     cpSync(inProject("node_modules/ranklet/dist/assets"), inProject("as-script/assets"), { recursive: true });
     const html = readFileSync(inProject("index.html"), "utf8").replace('type="module"', "defer");
