@@ -5,10 +5,7 @@ import type { LoadOptions, ModelSource } from "../types.js";
 import { abortable, withAbortController } from "../util/abort.js";
 import { collectFiles } from "./collect.js";
 import { openCache } from "./keep.js";
-import { readLoadOptions } from "./load-options.js";
-import { locate } from "./locate.js";
-import { MemoryBudget } from "./memory-budget.js";
-import { offlineReason } from "./offline.js";
+import { planLoad } from "./locate.js";
 import { openSource } from "./sources/open-source.js";
 import type { FileSource, OpenedFile } from "./stages.js";
 
@@ -26,25 +23,15 @@ const listingNames: readonly string[] = [
  * @throws RankletError as `load` does for its arguments and for files that are missing
  */
 export async function downloadSize(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<number> {
-  const { settings, hub, weights, fetch, cache: cacheSetting, localFilesOnly, signal } = readLoadOptions(platform, options);
-  const location = locate(platform, source, hub, fetch !== undefined);
-  if (location.kind === "local") return 0;
-  const offline = offlineReason(location, localFilesOnly);
-  const cache = openCache(platform, location, cacheSetting, offline, weights);
+  const plan = planLoad(platform, source, options);
+  if (plan.location.kind === "local") return 0;
+  const cache = openCache(platform, plan);
   if (cache !== undefined && !cache.refresh && (await cache.model.isComplete())) return 0;
-  return withAbortController(signal, async (controller) => {
-    const context = {
-      platform,
-      budget: new MemoryBudget(settings),
-      offline,
-      entry: undefined,
-      fetch,
-      arrives: false,
-      signal: controller.signal,
-      onProgress: undefined,
-    };
-    const measuring = new MeasuringSource(openSource(location, weights, context));
-    const files = await abortable(collectFiles(measuring, weights), controller.signal);
+  const { weights, signal: callerSignal } = plan.options;
+  return withAbortController(callerSignal, async ({ signal }) => {
+    const reading = { entry: undefined, arrives: false, signal, onProgress: undefined };
+    const measuring = new MeasuringSource(openSource(platform, plan, reading));
+    const files = await abortable(collectFiles(measuring, weights), signal);
     // For other files, an engine would explain what is wrong.
     const hasWeights = (weights === undefined ? weightsForms : [weights]).some(({ name }) => files.has(name));
     if (!hasWeights) throw weights === undefined ? measuring.missingWeights() : measuring.missing(weights);

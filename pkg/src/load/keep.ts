@@ -3,14 +3,13 @@ import { type ArrivingFiles, wholeFiles } from "../model/arriving-file.js";
 import type { ModelCache } from "../model/cache.js";
 import type { CacheEntry } from "../model/cache-entry.js";
 import { cacheKey, openModelCache, removeLeastRecentlyUsed } from "../model/cached-models.js";
-import type { ModelFiles, WeightsForm } from "../model/model-files.js";
+import type { ModelFiles } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { ModelStores } from "../platform/store.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { abortable } from "../util/abort.js";
-import type { CacheSetting } from "./cache-options.js";
-import type { LoadedModel, ModelLocation } from "./stages.js";
+import type { LoadedModel, LoadPlan } from "./stages.js";
 
 /** The other stages of a load, as the cache calls them. */
 export interface LoadSteps {
@@ -38,19 +37,11 @@ interface OpenedCache {
 
 /**
  * Opens the cache of a model. Returns `undefined` if the model is not to be cached.
- * @param setting the option `cache` of `load`
- * @param offline what forbids requests; then the cache is used even for a model that is not cached by default
- * @param weights the file that the caller chose as the weights; each choice is cached by itself
+ * Without requests, the cache is used even for a model that is not cached by default.
  * @throws RankletError `input` if a cache is requested for files that are not downloaded, `unsupported` if there is none
  */
-export function openCache(
-  platform: Platform,
-  location: ModelLocation,
-  setting: CacheSetting,
-  offline: string | undefined,
-  weights: WeightsForm | undefined,
-): OpenedCache | undefined {
-  const { isWanted, name, maxBytes = Infinity, refresh = false } = setting;
+export function openCache(platform: Platform, { options, location, offline }: LoadPlan): OpenedCache | undefined {
+  const { isWanted, name, maxBytes = Infinity, refresh = false } = options.cache;
   if (isWanted === false) return undefined;
   if (location.kind !== "remote") {
     if (isWanted === undefined) return undefined;
@@ -64,7 +55,7 @@ export function openCache(
     throw new RankletError("input", `load: cache.refresh needs requests, which are not possible, because ${offline}; leave it out`);
   }
   const stores = platform.stores(name);
-  if (stores !== undefined) return { model: openModelCache(stores, cacheKey(location, weights)), stores, maxBytes, refresh };
+  if (stores !== undefined) return { model: openModelCache(stores, cacheKey(location, options.weights)), stores, maxBytes, refresh };
   if (isWanted === undefined) return undefined;
   throw new RankletError(
     "unsupported",
@@ -73,13 +64,8 @@ export function openCache(
 }
 
 /** Returns the warning that a model is not cached, although it is by default. */
-export function noCacheWarnings(
-  platform: Platform,
-  location: ModelLocation,
-  { isWanted }: CacheSetting,
-  cache: OpenedCache | undefined,
-): readonly string[] {
-  const isExpected = location.kind === "remote" && location.hub !== undefined && isWanted === undefined;
+export function noCacheWarnings(platform: Platform, { options, location }: LoadPlan, cache: OpenedCache | undefined): readonly string[] {
+  const isExpected = location.kind === "remote" && location.hub !== undefined && options.cache.isWanted === undefined;
   return isExpected && cache === undefined
     ? [`the model is not stored in a cache and will be downloaded again next time: ${platform.noStore}`]
     : [];

@@ -1,30 +1,28 @@
 // Loads a model. The stages, one file each:
 //
-//   locate   locate.ts    the caller's model and options -> ModelLocation
+//   locate   locate.ts    the caller's model and options -> LoadPlan
 //   list     list.ts      which files to open; the weights index and modules.json list further ones
-//   fetch    sources/     ModelLocation -> FileSource, which opens a listed file and reads it
+//   fetch    sources/     LoadPlan -> FileSource, which opens a listed file and reads it
 //   verify   verify.ts    a file's commit, length and memory
 //   collect  collect.ts   runs list, fetch and verify for every file -> ArrivingFiles
 //   start    start/       hands the files to an engine: EngineInputs -> Scorer
 //   keep     keep.ts      takes the files from the cache instead, or puts them there once an engine accepts them
-import { engineModule, requireWebAssembly } from "../engine/compile.js";
+import { engineModule, type EngineOptions, requireWebAssembly } from "../engine/compile.js";
 import type { Platform } from "../platform/platform.js";
 import { type ArrivingFiles, wholeFiles } from "../model/arriving-file.js";
+import type { CacheEntry } from "../model/cache-entry.js";
 import { CachedScorer } from "../scoring/cache/cached-scorer.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { collectFiles } from "./collect.js";
 import { checkIntegrity } from "./integrity.js";
-import { type LoadSteps, loadThroughCache, noCacheWarnings, openCache, withWarnings } from "./keep.js";
-import { readLoadOptions } from "./load-options.js";
+import { type LoadSteps, loadThroughCache, noCacheWarnings, openCache, type OpenedCache, withWarnings } from "./keep.js";
 import { withLocalPath } from "./local-path.js";
-import { locate, locateEngine } from "./locate.js";
-import { MemoryBudget } from "./memory-budget.js";
-import { offlineReason } from "./offline.js";
+import { locateEngine, planLoad } from "./locate.js";
 import { reportCached } from "./progress.js";
 import { openSource } from "./sources/open-source.js";
-import type { EngineInputs, LoadedModel, ModelLocation } from "./stages.js";
+import type { EngineInputs, LoadedModel, LoadPlan, ModelLocation } from "./stages.js";
 import { EarlyWorker } from "./start/early-worker.js";
 import { startScorer } from "./start/start.js";
 import { startWhileArriving } from "./start/start-while-arriving.js";
@@ -32,83 +30,95 @@ import { startWhileArriving } from "./start/start-while-arriving.js";
 /** Starts an engine with the files of a model. */
 type StartScorer = (inputs: EngineInputs, signal: AbortSignal) => Promise<Scorer>;
 
+/** What the steps of one load share. */
+interface Load {
+  readonly platform: Platform;
+  readonly plan: LoadPlan;
+  readonly engine: EngineOptions;
+  readonly early: EarlyWorker | undefined;
+  readonly start: StartScorer;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Checks the options of `load` and loads a model.
- * @param start starts the engine elsewhere than in workers of this thread, or on it
+ * Checks the arguments of `load` and loads a model.
  * @throws RankletError see `Reranker.load`
  */
 export async function loadModel(
   platform: Platform,
   source: ModelSource | undefined,
   options: LoadOptions | undefined,
-  start: StartScorer = startScorer,
 ): Promise<LoadedModel> {
+  checkRuntime(platform);
+  return load(platform, planLoad(platform, source, options), startScorer);
+}
+
+/**
+ * Loads a model whose arguments were checked before.
+ * @param start starts the engine elsewhere than in workers of this thread, or on it
+ * @throws RankletError see `Reranker.load`
+ */
+export async function loadPlanned(platform: Platform, plan: LoadPlan, start: StartScorer = startScorer): Promise<LoadedModel> {
+  checkRuntime(platform);
+  throwIfAborted(plan.options.signal);
+  return load(platform, plan, start);
+}
+
+/** @throws RankletError `unsupported` if nothing can be loaded in this runtime, or at this time */
+function checkRuntime(platform: Platform): void {
   platform.checkScope();
   requireWebAssembly();
-  const checked = readLoadOptions(platform, options);
-  const {
-    settings,
-    workers,
-    maxAutoWorkers,
-    split,
-    hub,
-    weights,
-    integrity,
-    scoreCache,
-    wasm,
-    fetch,
-    cache: cacheSetting,
-    localFilesOnly,
-    signal,
-    onProgress,
-  } = checked;
-  const location = locate(platform, source, hub, fetch !== undefined);
+}
+
+async function load(platform: Platform, plan: LoadPlan, start: StartScorer): Promise<LoadedModel> {
+  const { workers, wasm, fetch, signal: callerSignal, onProgress } = plan.options;
   const engine = { wasm: locateEngine(platform, wasm, fetch !== undefined), fetch };
-  const offline = offlineReason(location, localFilesOnly);
-  const cache = openCache(platform, location, cacheSetting, offline, weights);
+  const cache = openCache(platform, plan);
   // Other starters have workers of their own.
   const early =
     start === startScorer && workers !== 0 && platform.startWorker !== undefined ? new EarlyWorker(platform.startWorker) : undefined;
-  const withEarly = early === undefined ? platform : { ...platform, startWorker: early.startWorker };
-  const loading = withAbortController(signal, async (controller) => {
+  const loading = withAbortController(callerSignal, async ({ signal }) => {
+    const parts: Load = { platform, plan, engine, early, start, signal };
     const steps: LoadSteps = {
-      collect: async (entry) => {
-        // A caller's hashes are checked before an engine sees the files.
-        const arrives = integrity === undefined && early?.leaksBlobs === false && entry?.hasPieces !== false;
-        const context = {
-          platform,
-          budget: new MemoryBudget(settings),
-          offline,
-          entry,
-          fetch,
-          arrives,
-          signal: controller.signal,
-          onProgress,
-        };
-        return collectFiles(openSource(location, weights, context), weights);
-      },
-      start: async (collecting) => {
-        const [files, module] = await abortable(Promise.all([collecting, engineModule(platform, engine)]), controller.signal);
-        const whole = wholeFiles(files).then((all) => (integrity === undefined ? all : checkIntegrity(all, integrity, platform)));
-        const startWith = (given: ArrivingFiles, stop: AbortSignal): Promise<Scorer> =>
-          start({ platform: withEarly, module, files: given, settings, workers, maxAutoWorkers, split }, stop);
-        return startWhileArriving(files, whole, startWith, controller.signal);
-      },
-      offline: offline !== undefined,
+      collect: (entry) => collect(parts, entry),
+      start: (collecting) => startOn(parts, collecting),
+      offline: plan.offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),
     };
-    const { scorer, info } = await withLocalPath(platform, location, loadThroughCache(cache, steps, controller.signal));
-    const loaded = withWarnings(scorer, info, [
-      ...noCacheWarnings(platform, location, cacheSetting, cache),
-      ...environmentWarnings(platform, location),
-    ]);
-    if (controller.signal.aborted) loaded.scorer.dispose();
-    throwIfAborted(controller.signal);
-    return scoreCache === undefined
-      ? loaded
-      : { ...loaded, scorer: new CachedScorer(loaded.scorer, scoreCache.maxBytes, () => platform.newSha256()) };
+    const loaded = await withLocalPath(platform, plan.location, loadThroughCache(cache, steps, signal));
+    return finish(parts, loaded, cache);
   });
   return loading.finally(() => early?.end());
+}
+
+/** Reads the files from their location. */
+async function collect({ platform, plan, early, signal }: Load, entry: CacheEntry | undefined): Promise<ArrivingFiles> {
+  const { integrity, weights, onProgress } = plan.options;
+  // A caller's hashes are checked before an engine sees the files.
+  const arrives = integrity === undefined && early?.leaksBlobs === false && entry?.hasPieces !== false;
+  return collectFiles(openSource(platform, plan, { entry, arrives, signal, onProgress }), weights);
+}
+
+/** Starts an engine with the files, some of which may still be arriving. */
+async function startOn({ platform, plan, engine, early, start, signal }: Load, collecting: Promise<ArrivingFiles>): Promise<Scorer> {
+  const { settings, workers, maxAutoWorkers, split, integrity } = plan.options;
+  const [files, module] = await abortable(Promise.all([collecting, engineModule(platform, engine)]), signal);
+  const whole = wholeFiles(files).then((all) => (integrity === undefined ? all : checkIntegrity(all, integrity, platform)));
+  const withEarly = early === undefined ? platform : { ...platform, startWorker: early.startWorker };
+  const startWith = (given: ArrivingFiles, stop: AbortSignal): Promise<Scorer> =>
+    start({ platform: withEarly, module, files: given, settings, workers, maxAutoWorkers, split }, stop);
+  return startWhileArriving(files, whole, startWith, signal);
+}
+
+/** Adds the warnings and the cache of scores, unless the load was aborted meanwhile. */
+function finish({ platform, plan, signal }: Load, { scorer, info }: LoadedModel, cache: OpenedCache | undefined): LoadedModel {
+  const loaded = withWarnings(scorer, info, [...noCacheWarnings(platform, plan, cache), ...environmentWarnings(platform, plan.location)]);
+  if (signal.aborted) loaded.scorer.dispose();
+  throwIfAborted(signal);
+  const { scoreCache } = plan.options;
+  return scoreCache === undefined
+    ? loaded
+    : { ...loaded, scorer: new CachedScorer(loaded.scorer, scoreCache.maxBytes, () => platform.newSha256()) };
 }
 
 /** Warns if the settings for a Hub could not be read. */

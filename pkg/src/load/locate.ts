@@ -2,9 +2,22 @@ import { RankletError } from "../errors.js";
 import { embeddedModelOf, registeredModel } from "../model/embedded-models.js";
 import { folderOf, hubModel, type HubOptions, isHubId } from "../model/hub.js";
 import type { Platform } from "../platform/platform.js";
+import type { LoadOptions, ModelSource } from "../types.js";
 import { isObject, kindOf } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
-import type { ModelLocation } from "./stages.js";
+import { readLoadOptions } from "./load-options.js";
+import { offlineReason } from "./offline.js";
+import type { LoadPlan, ModelLocation } from "./stages.js";
+
+/**
+ * Checks the arguments of `load`, and locates the model. The cache and the engine are located later.
+ * @throws RankletError `input` or `unsupported` for an argument; `aborted` if the signal is
+ */
+export function planLoad(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): LoadPlan {
+  const checked = readLoadOptions(platform, options);
+  const location = locate(platform, source, checked.hub, checked.fetch !== undefined);
+  return { options: checked, location, offline: offlineReason(location, checked.localFilesOnly) };
+}
 
 /**
  * Locates the files of the model that `load` was given.

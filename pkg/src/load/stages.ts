@@ -10,9 +10,18 @@ import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { DownloadProgress, ModelInfo } from "../types.js";
 import type { FetchFunction } from "../util/request.js";
+import type { CheckedLoadOptions } from "./load-options.js";
 import type { MemoryBudget } from "./memory-budget.js";
 
-/** Locate: where a model's files are. */
+/** Locate: the arguments of `load`, checked. */
+export interface LoadPlan {
+  readonly options: CheckedLoadOptions;
+  readonly location: ModelLocation;
+  /** What forbids requests, as errors say it; `undefined` if they are allowed. */
+  readonly offline: string | undefined;
+}
+
+/** Where a model's files are. */
 export type ModelLocation = GivenFiles | LocalFolder | RemoteFolder;
 
 /** Files that the caller passed to `load`. */

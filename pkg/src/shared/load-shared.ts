@@ -1,10 +1,9 @@
 // Engines that several users share: `Reranker.shared`. Users on this thread share a connection to the engine of all tabs, or an
 // engine of this thread if tabs cannot share one.
-import { readLoadOptions } from "../load/load-options.js";
-import { loadModel } from "../load/load.js";
+import { loadPlanned } from "../load/load.js";
 import { withWarnings } from "../load/keep.js";
-import { locate } from "../load/locate.js";
-import type { LoadedModel } from "../load/stages.js";
+import { planLoad } from "../load/locate.js";
+import type { LoadedModel, LoadPlan } from "../load/stages.js";
 import type { Platform } from "../platform/platform.js";
 import type { DownloadProgress, LoadOptions, ModelSource } from "../types.js";
 import { abortable } from "../util/abort.js";
@@ -37,14 +36,15 @@ export async function loadShared(
   source: ModelSource | undefined,
   options: LoadOptions | undefined,
 ): Promise<LoadedModel> {
-  const checked = readLoadOptions(platform, options);
-  const { text: key, isPortable } = sharingKey(locate(platform, source, checked.hub, checked.fetch !== undefined), checked);
+  const plan = planLoad(platform, source, options);
+  const { signal, onProgress, workers } = plan.options;
+  const { text: key, isPortable } = sharingKey(plan.location, plan.options);
   // With workers: 0 the engine is on this thread.
-  const open = isPortable && checked.workers !== 0 ? platform.openTabLink : undefined;
-  const model = models.get(key) ?? startLoading(platform, source, options, key, open);
+  const open = isPortable && workers !== 0 ? platform.openTabLink : undefined;
+  const model = models.get(key) ?? startLoading(platform, plan, key, open);
   model.users++;
   try {
-    const { scorer, info } = await whileListening(model, checked.onProgress, abortable(model.loading, checked.signal));
+    const { scorer, info } = await whileListening(model, onProgress, abortable(model.loading, signal));
     const shared = new SharedScorer(scorer, model.numbers, "page", () => leave(key, model));
     return { scorer: shared, info: Object.freeze({ ...info, backend: shared.info.backend }) };
   } catch (error) {
@@ -53,30 +53,18 @@ export async function loadShared(
   }
 }
 
-function startLoading(
-  platform: Platform,
-  source: ModelSource | undefined,
-  options: LoadOptions | undefined,
-  key: string,
-  open: OpenTabLink | undefined,
-): SharedModel {
+function startLoading(platform: Platform, callersPlan: LoadPlan, key: string, open: OpenTabLink | undefined): SharedModel {
   const controller = new AbortController();
   const listeners = new Set<Listener>();
   const onProgress = (progress: DownloadProgress): void => {
     model.lastProgress = progress;
     for (const listener of listeners) listener(progress);
   };
-  // Without the other spelling of an option that is replaced.
-  const { on_progress: _, ...others } = { on_progress: undefined, ...options };
-  const loadHere = (): Promise<LoadedModel> => loadModel(platform, source, { ...others, signal: controller.signal, onProgress });
+  const plan = { ...callersPlan, options: { ...callersPlan.options, signal: controller.signal, onProgress } };
+  const loadHere = (): Promise<LoadedModel> => loadPlanned(platform, plan);
   const loadShared = async (name: string, open: OpenTabLink): Promise<LoadedModel> => {
     try {
-      return await loadInTabs(
-        platform,
-        { open, name, source, options: { ...others, signal: undefined, onProgress: undefined } },
-        controller.signal,
-        onProgress,
-      );
+      return await loadInTabs(platform, { open, name, plan }, controller.signal, onProgress);
     } catch (error) {
       if (!(error instanceof NotSharedError)) throw error;
       const { scorer, info } = await loadHere();

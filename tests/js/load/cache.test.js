@@ -238,11 +238,11 @@ describe("a cache that cannot be used", () => {
 
   test("in a runtime without a cache, loading works unless an option asks for one", async () => {
     const { openCache } = await import(new URL("load/keep.js", dist));
-    const source = { kind: "remote", folder: new URL("https://hub.example/a/b/resolve/main/"), hub: {} };
-    const nowhere = { stores: () => undefined };
-    for (const wanted of [{}, { isWanted: false }]) assert.equal(openCache(nowhere, source, wanted), undefined);
+    const location = { kind: "remote", folder: new URL("https://hub.example/a/b/resolve/main/"), hub: {} };
+    const open = (cache) => openCache({ stores: () => undefined }, { options: { cache }, location });
+    for (const wanted of [{}, { isWanted: false }]) assert.equal(open(wanted), undefined);
     for (const wanted of [{ isWanted: true }, { isWanted: true, name: "name" }]) {
-      await rejectsWith("unsupported", /cache is not available here.*leave it out/, async () => openCache(nowhere, source, wanted));
+      await rejectsWith("unsupported", /cache is not available here.*leave it out/, async () => open(wanted));
     }
   });
 });

@@ -1,12 +1,11 @@
 import { engineModule } from "../../engine/compile.js";
-import { readLoadOptions } from "../../load/load-options.js";
-import { loadModel } from "../../load/load.js";
+import { loadPlanned } from "../../load/load.js";
 import { locateEngine } from "../../load/locate.js";
-import type { EngineInputs, LoadedModel } from "../../load/stages.js";
+import type { EngineInputs, LoadedModel, LoadPlan } from "../../load/stages.js";
 import type { Platform } from "../../platform/platform.js";
 import { CachedScorer } from "../../scoring/cache/cached-scorer.js";
 import type { Scorer } from "../../scoring/scorer.js";
-import type { DownloadProgress, LoadOptions, ModelInfo, ModelSource } from "../../types.js";
+import type { DownloadProgress, ModelInfo } from "../../types.js";
 import { abortable } from "../../util/abort.js";
 import { type ConnectedModel, type Connector, WorkerConnection } from "../../worker/worker-connection.js";
 import { WorkerScorer } from "../../worker/worker-scorer.js";
@@ -18,25 +17,23 @@ interface ModelOfTabs {
   readonly open: OpenTabLink;
   /** The model's name, the same in all tabs. */
   readonly name: string;
-  readonly source: ModelSource | undefined;
-  /** The options of `load`, without a signal and a listener. */
-  readonly options: LoadOptions;
+  readonly plan: LoadPlan;
 }
 
 /**
  * Loads a model that all tabs share.
- * @throws NotSharedError if this is not possible; or as `loadModel`
+ * @throws NotSharedError if this is not possible; or as `loadPlanned`
  */
 export async function loadInTabs(
   platform: Platform,
-  model: ModelOfTabs,
+  { open, name, plan }: ModelOfTabs,
   signal: AbortSignal,
   onProgress: (progress: DownloadProgress) => void,
 ): Promise<LoadedModel> {
-  const { wasm, scoreCache } = readLoadOptions(platform, model.options);
+  const { wasm, scoreCache } = plan.options;
   const module = (): Promise<WebAssembly.Module> => engineModule(platform, { wasm: locateEngine(platform, wasm, false), fetch: undefined });
   const connect = async (connectSignal: AbortSignal, report: (progress: DownloadProgress) => void): Promise<ConnectedModel> => {
-    const link = await model.open(model.name, module, connectSignal);
+    const link = await open(name, module, connectSignal);
     const connection = new WorkerConnection(link.calls);
     try {
       const joined = await abortable(link.join(report), connectSignal);
@@ -47,12 +44,8 @@ export async function loadInTabs(
         link.reportProgress(progress);
         report(progress);
       };
-      const { info } = await loadModel(
-        platform,
-        model.source,
-        { ...model.options, signal: connectSignal, onProgress: onOwnProgress },
-        start,
-      );
+      const connecting = { ...plan, options: { ...plan.options, signal: connectSignal, onProgress: onOwnProgress } };
+      const { info } = await loadPlanned(platform, connecting, start);
       return { connection, info };
     } catch (error) {
       connection.close("the model could not be loaded");
