@@ -118,10 +118,10 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
         () => this.#resultsSoFar(request, ranked, deadline),
         () => ranked.restart(),
       );
-      for await (const results of parts) yield this.#ranking(request, ranked, results, [], started);
+      for await (const results of parts) yield this.#ranking(request, ranked, { results, unscored: [] }, started);
     } catch (error) {
       if (!deadline.hasCaused(error)) throw withItemInMessage(renumbered(error, (position) => documentIndex(job, position)));
-      if (ranked.done < ranked.total) yield this.#ranking(request, ranked, ranked.results, ranked.unscored, started);
+      if (ranked.done < ranked.total) yield this.#ranking(request, ranked, ranked, started);
     } finally {
       deadline.stop();
       this.#running.delete(controller);
@@ -146,20 +146,13 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     if (highlights === undefined || ranked.total === 0) return;
     expectSameDevice(scorer, device);
     const textOf = (position: number): string => this.#texts[documentIndex(job, position)] as string;
-    yield withHighlights(
-      scorer,
-      ranked.results,
-      { query: job.query, textOf, limits: this.#limits, scores, count: highlights },
-      deadline,
-      ranked.totals,
-    );
+    yield withHighlights(scorer, ranked, { query: job.query, textOf, limits: this.#limits, scores, count: highlights }, deadline);
   }
 
   #ranking(
     { job, returnDocuments }: RankRequest,
     { done, total, totals }: RankedDocuments,
-    results: readonly ScoredDocument[],
-    unscored: readonly number[],
+    { results, unscored }: Pick<RankedDocuments, "results" | "unscored">,
     started: number,
   ): CollectionRanking<D> {
     return {

@@ -18,6 +18,13 @@ interface HighlightSettings {
   readonly count: number;
 }
 
+/** The results of a call. */
+export interface ResultsSoFar {
+  readonly results: readonly ScoredDocument[];
+  /** The numbers of the call's micro-batches. Those of the sentences are added to them. */
+  readonly totals: Totals;
+}
+
 /** A sentence, and the position of its document in the results. */
 interface Sentence {
   readonly result: number;
@@ -26,22 +33,18 @@ interface Sentence {
   readonly text: string;
 }
 
-/**
- * Adds the best sentences to results. Documents whose sentences are not scored before the deadline get none.
- * @param totals the numbers of the micro-batches are added to these
- */
+/** Adds the best sentences to results. Documents whose sentences are not scored before the deadline get none. */
 export async function withHighlights(
   scorer: Scorer,
-  results: readonly ScoredDocument[],
+  { results, totals }: ResultsSoFar,
   { query, textOf, limits, scores, count }: HighlightSettings,
   deadline: Pick<Deadline, "signal" | "maxStepMs" | "check" | "hasCaused">,
-  totals: Totals,
 ): Promise<ScoredDocument[]> {
   let tally: SentenceTally | undefined;
   try {
     deadline.check();
     const texts = results.map(({ index }) => textOf(index));
-    const sentences = await readSentences(scorer, query, texts, limits, deadline.signal);
+    const sentences = await readSentences(scorer, texts, { query, limits }, deadline.signal);
     const found = (tally = new SentenceTally(results.length, sentences));
     // A document that is one sentence has the score of that sentence.
     const open = sentences.filter((sentence) => {
@@ -81,9 +84,8 @@ export async function withHighlights(
 /** Finds the sentences of documents, one window of documents at a time. */
 async function readSentences(
   scorer: Scorer,
-  query: string,
   texts: readonly string[],
-  limits: DocumentLimits,
+  { query, limits }: Pick<HighlightSettings, "query" | "limits">,
   signal: AbortSignal,
 ): Promise<Sentence[]> {
   const sentences: Sentence[] = [];

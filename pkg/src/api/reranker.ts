@@ -113,7 +113,8 @@ export class LoadedReranker {
     const limits = documentLimits(checked);
     const { results, unscored, totals } = await this.#run({ ...checked, started }, async (deadline) => {
       const { device } = this.info.backend;
-      const scores = await scoreCall(this.#scorer, queryJobs(query, texts, limits, this.#workers), texts.length, checked, deadline);
+      const pairs = { jobs: queryJobs(query, texts, limits, this.#workers), total: texts.length };
+      const scores = await scoreCall(this.#scorer, pairs, checked, deadline);
       const chosen = chooseResults(finished(scores), checked);
       if (checked.highlights === undefined) return { ...scores, results: chosen };
       expectSameDevice(this.#scorer, device);
@@ -124,7 +125,7 @@ export class LoadedReranker {
         scores: checked.scores ?? "model",
         count: checked.highlights,
       };
-      return { ...scores, results: await withHighlights(this.#scorer, chosen, settings, deadline, scores.totals) };
+      return { ...scores, results: await withHighlights(this.#scorer, { ...scores, results: chosen }, settings, deadline) };
     });
     const { tokens, engineMs, cacheHits } = totals;
     return {
@@ -272,7 +273,7 @@ export class LoadedReranker {
 
   /** Scores the pairs of a call that returns all scores. */
   async #score(jobs: () => Iterable<Job>, total: number, settings: ScoreSettings): Promise<Float32Array> {
-    const { scores } = await this.#run(settings, (deadline) => scoreCall(this.#scorer, jobs(), total, settings, deadline));
+    const { scores } = await this.#run(settings, (deadline) => scoreCall(this.#scorer, { jobs: jobs(), total }, settings, deadline));
     return scores;
   }
 
@@ -340,7 +341,8 @@ export class LoadedReranker {
     if (count === undefined || results.length === 0) return results;
     const deadline = new Deadline(0, undefined, signal);
     try {
-      return await withHighlights(this.#scorer, results, { query, textOf, limits, scores, count }, deadline, noTotals());
+      const settings = { query, textOf, limits, scores, count };
+      return await withHighlights(this.#scorer, { results, totals: noTotals() }, settings, deadline);
     } finally {
       deadline.stop();
     }

@@ -21,11 +21,17 @@ interface CallScores {
   readonly unscored: readonly number[];
 }
 
-/** Scores `total` pairs, or those that can be scored before the deadline. Returns their scores and spans in order, and the totals. */
+/** The pairs of a call. */
+export interface CallPairs {
+  readonly jobs: Iterable<Job>;
+  /** The number of pairs of all jobs. */
+  readonly total: number;
+}
+
+/** Scores pairs, or those that can be scored before the deadline. Returns their scores and spans in order, and the totals. */
 export async function scoreCall(
   scorer: Scorer,
-  jobs: Iterable<Job>,
-  total: number,
+  { jobs, total }: CallPairs,
   settings: ScoreSettings,
   deadline: Deadline,
 ): Promise<CallScores> {

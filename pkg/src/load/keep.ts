@@ -81,11 +81,9 @@ export async function loadThroughCache(cache: OpenedCache | undefined, steps: Lo
   const warnings: string[] = [];
   const cached = (): Promise<LoadedModel | undefined> => loadCached(model, steps, warnings, signal);
   if (steps.offline) return (await cached()) ?? loadedWith(await steps.start(withFailure(steps.collect(), model)), warnings);
-  if (refresh) return model.lock((isLocked) => loadRefreshed(cache, isLocked, steps, warnings, cached), signal);
-  return (
-    (await cached()) ??
-    (await model.lock(async (isLocked) => (await cached()) ?? (await download(cache, isLocked, steps, warnings)), signal))
-  );
+  const downloaded = (isLocked: boolean): Promise<LoadedModel> => download(cache, isLocked, steps, warnings);
+  if (refresh) return model.lock((isLocked) => loadRefreshed(() => downloaded(isLocked), cached, warnings), signal);
+  return (await cached()) ?? (await model.lock(async (isLocked) => (await cached()) ?? (await downloaded(isLocked)), signal));
 }
 
 /** Loads the model from the cache. Returns `undefined` if that does not have it, or has damaged files, which it removes. */
@@ -106,14 +104,12 @@ async function loadCached(model: ModelCache, steps: LoadSteps, warnings: string[
 
 /** Downloads what has changed. If the server cannot be reached, loads from the cache. */
 async function loadRefreshed(
-  cache: OpenedCache,
-  isLocked: boolean,
-  steps: LoadSteps,
-  warnings: string[],
+  downloaded: () => Promise<LoadedModel>,
   cached: () => Promise<LoadedModel | undefined>,
+  warnings: string[],
 ): Promise<LoadedModel> {
   try {
-    return await download(cache, isLocked, steps, warnings);
+    return await downloaded();
   } catch (error) {
     if (!(error instanceof RankletError) || error.code !== "network") throw error;
     warnings.push(`the model is the one in the cache, because it could not be refreshed: ${error.message}`);

@@ -134,7 +134,7 @@ export class CacheEntry {
       const etags = Object.fromEntries(
         names.map((name) => [name, this.#reused.has(name) ? cachedEtags[name] : this.#versions.get(name)?.etag]),
       );
-      await this.#store.put(manifestName, createManifest(this.#model, this.#name, files, etags, this.#commit));
+      await this.#store.put(manifestName, createManifest(this.#model, { entry: this.#name, files, etags, commit: this.#commit }));
     } catch (error) {
       await this.discard().catch(() => {}); // The first failure is the informative one.
       throw error;

@@ -80,14 +80,17 @@ function ageOf(entry: string): number {
   return Date.now() - Number.parseInt(entry, 10);
 }
 
-/** @param commit the commit that the files are of, if it is known */
-export function createManifest(
-  model: string,
-  entry: string,
-  files: ModelFiles,
-  etags: Manifest["etags"] & object,
-  commit: string | undefined,
-): Blob {
+/** A complete cache entry. */
+export interface EntryContent {
+  /** The entry's name. */
+  readonly entry: string;
+  readonly files: ModelFiles;
+  readonly etags: Manifest["etags"] & object;
+  /** The commit that the files are of, if it is known. */
+  readonly commit: string | undefined;
+}
+
+export function createManifest(model: string, { entry, files, etags, commit }: EntryContent): Blob {
   const absent = fixedNames.filter((name) => !files.has(name));
   const lengths = Object.fromEntries([...files].map(([name, { size }]) => [name, size]));
   return jsonBlob<Manifest>({ version: 1, model, set: entry, files: lengths, absent, etags, ...(commit === undefined ? {} : { commit }) });

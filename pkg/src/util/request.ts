@@ -46,8 +46,7 @@ export async function request(
     ...(noStore?.() === true ? { cache: "no-store" } : {}),
   };
   if (token === undefined && onRedirect === undefined) return send(fetch, url, withoutToken);
-  const withToken = token === undefined ? withoutToken : { ...withoutToken, headers: { ...headers, authorization: `Bearer ${token}` } };
-  return follow(fetch, url, withToken, withoutToken, onRedirect);
+  return follow(fetch, url, withoutToken, { token, headers, onRedirect });
 }
 
 /** Returns the status of a response as text, such as "404 Not Found". */
@@ -69,10 +68,10 @@ export function expectOk(response: Response, what: string): Response {
 async function follow(
   fetch: FetchFunction,
   url: URL,
-  withToken: RequestInit,
   withoutToken: RequestInit,
-  onRedirect: RequestOptions["onRedirect"],
+  { token, headers, onRedirect }: RequestOptions,
 ): Promise<Response> {
+  const withToken = token === undefined ? withoutToken : { ...withoutToken, headers: { ...headers, authorization: `Bearer ${token}` } };
   let current = url;
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
     const response = await send(fetch, current, { ...withToken, redirect: "manual" });

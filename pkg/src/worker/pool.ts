@@ -55,7 +55,7 @@ export class WorkerPool implements Scorer, Workers {
     }
     const prestarted = PrestartedWorkers.start(first, start, workers - 1);
     const scorer = await prestarted.whileLoading(WorkerScorer.load(first, start, signal));
-    return WorkerPool.withFirst(scorer, start, { workers, waitForAll }, prestarted, signal);
+    return WorkerPool.withFirst(scorer, prestarted, { workers, waitForAll }, signal);
   }
 
   /**
@@ -65,12 +65,14 @@ export class WorkerPool implements Scorer, Workers {
    */
   static async withFirst(
     first: WorkerScorer,
-    start: WorkerStart,
-    { workers, waitForAll }: PoolSize,
     prestarted: PrestartedWorkers,
+    { workers, waitForAll }: PoolSize,
     signal: AbortSignal,
   ): Promise<WorkerPool> {
-    const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(new WorkerStarter(start, prestarted.take()), first.info));
+    const later = Array.from(
+      { length: workers - 1 },
+      () => new WorkerScorer(new WorkerStarter(prestarted.inputs, prestarted.take()), first.info),
+    );
     const pool = new WorkerPool([first, ...later], first.info);
     try {
       if (waitForAll) await abortable(Promise.all(later.map((scorer) => scorer.start())), signal);

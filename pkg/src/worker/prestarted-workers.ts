@@ -7,17 +7,23 @@ import type { WorkerStart } from "./worker-starter.js";
  * so that nothing is requested once loading ends.
  */
 export class PrestartedWorkers {
+  /** The inputs of all workers, also of those that are started later. */
+  readonly inputs: WorkerStart;
   readonly #connections: WorkerConnection[] = [];
+
+  private constructor(inputs: WorkerStart) {
+    this.inputs = inputs;
+  }
 
   /**
    * Starts up to `workers` workers after the first one, unless their program is local: then they would only take time from the
    * first one. Those that cannot be started are retried when they are needed.
    */
-  static start(first: WorkerPort, { startWorker }: WorkerStart, workers: number): PrestartedWorkers {
-    const prestarted = new PrestartedWorkers();
+  static start(first: WorkerPort, inputs: WorkerStart, workers: number): PrestartedWorkers {
+    const prestarted = new PrestartedWorkers(inputs);
     if (first.isLocal === true) return prestarted;
     try {
-      while (prestarted.#connections.length < workers) prestarted.#connections.push(new WorkerConnection(startWorker()));
+      while (prestarted.#connections.length < workers) prestarted.#connections.push(new WorkerConnection(inputs.startWorker()));
     } catch {
       // The model may need fewer workers, so it is an error only when one is needed.
     }

@@ -20,6 +20,13 @@ interface WorkerInputs extends WorkerStart {
   readonly survivesLoss?: boolean;
 }
 
+/** The size of the pool, and how it holds the model. */
+interface PoolOptions<Mode = WorkerInputs["split"]> extends PoolSize {
+  readonly mode: Mode;
+  /** Whether the calls of a single worker survive its loss too. */
+  readonly survivesLoss: boolean;
+}
+
 /**
  * Loads a model into workers.
  * @throws RankletError as the engine does for its files and settings; a `WorkerStartError` if no worker can be started
@@ -31,9 +38,9 @@ export async function startInWorkers(inputs: WorkerInputs, signal: AbortSignal):
   const size: PoolSize =
     workers === "auto" ? { workers: Math.min(cpuCount, maxAutoWorkers), waitForAll: false } : { workers, waitForAll: true };
   const mode = split === "auto" && workers !== "auto" ? "copies" : split;
-  if (settings.device === "auto") return raceDevices(first, start, size, mode, survivesLoss, signal);
+  if (settings.device === "auto") return raceDevices(first, start, { ...size, mode, survivesLoss }, signal);
   const isAlone = size.workers === 1 || settings.device === "gpu";
-  if (!isAlone && mode !== "copies") return startSplit(first, start, size, mode, survivesLoss, signal);
+  if (!isAlone && mode !== "copies") return startSplit(first, start, { ...size, mode, survivesLoss }, signal);
   if (isAlone && !survivesLoss) return WorkerScorer.load(first, start, signal);
   return WorkerPool.load(first, start, isAlone ? { ...size, workers: 1 } : size, signal);
 }
@@ -42,21 +49,19 @@ export async function startInWorkers(inputs: WorkerInputs, signal: AbortSignal):
 async function startSplit(
   first: WorkerPort,
   start: WorkerStart,
-  size: PoolSize,
-  mode: SplitRequest["mode"],
-  survivesLoss: boolean,
+  options: PoolOptions<SplitRequest["mode"]>,
   signal: AbortSignal,
 ): Promise<Scorer> {
-  const prestarted = PrestartedWorkers.start(first, start, size.workers - 1);
-  const request = { mode, workers: size.workers, maxBytes: start.settings.max_memory_bytes };
+  const prestarted = PrestartedWorkers.start(first, start, options.workers - 1);
+  const request = { mode: options.mode, workers: options.workers, maxBytes: start.settings.max_memory_bytes };
   const { plan, model, connector } = await prestarted.whileLoading(
-    LayersConnector.load(new WorkerConnection(first), start, request, prestarted, signal),
+    LayersConnector.load(new WorkerConnection(first), prestarted, request, signal),
   );
   const scorer = new WorkerScorer(connector ?? new WorkerStarter(start), model.info, model.connection);
   const workers = plan.split === "copies" ? plan.workers : 1;
   if (workers === 1) prestarted.end();
-  if (workers === 1 && connector === undefined && !survivesLoss) return scorer;
-  const pool = await WorkerPool.withFirst(scorer, start, { ...size, workers }, prestarted, signal);
+  if (workers === 1 && connector === undefined && !options.survivesLoss) return scorer;
+  const pool = await WorkerPool.withFirst(scorer, prestarted, { ...options, workers }, signal);
   prestarted.end();
   return pool;
 }
@@ -66,33 +71,27 @@ async function startSplit(
  * otherwise the other workers join it and all compute on the CPU. If the model is too large for copies, it is then loaded again,
  * some layers into each worker.
  */
-async function raceDevices(
-  first: WorkerPort,
-  start: WorkerStart,
-  size: PoolSize,
-  mode: WorkerInputs["split"],
-  survivesLoss: boolean,
-  signal: AbortSignal,
-): Promise<Scorer> {
+async function raceDevices(first: WorkerPort, start: WorkerStart, options: PoolOptions, signal: AbortSignal): Promise<Scorer> {
+  const { mode } = options;
   const onCpu = { ...start, settings: { ...start.settings, device: "cpu" } };
-  const racing = { ...start, settings: { ...start.settings, cpu_workers: size.workers } };
-  const prestarted = PrestartedWorkers.start(first, onCpu, size.workers - 1);
+  const racing = { ...start, settings: { ...start.settings, cpu_workers: options.workers } };
+  const prestarted = PrestartedWorkers.start(first, onCpu, options.workers - 1);
   const scorer = await prestarted.whileLoading(WorkerScorer.load(first, racing, signal, onCpu));
   const hasGpu = scorer.info.backend.device === "webgpu";
   const { memoryBytes, backend } = scorer.info;
-  const copies = mode === "auto" ? copiesFor(memoryBytes, size.workers, start.settings.max_memory_bytes) : size.workers;
+  const copies = mode === "auto" ? copiesFor(memoryBytes, options.workers, start.settings.max_memory_bytes) : options.workers;
   const isSplit = mode === "layers" || (mode === "auto" && copies === 1 && memoryBytes > maxCopyBytes);
-  if (!hasGpu && size.workers > 1 && isSplit) {
+  if (!hasGpu && options.workers > 1 && isSplit) {
     prestarted.end();
     scorer.dispose();
     const split = { ...onCpu, settings: { ...onCpu.settings, reason: backend.reason } };
-    return startSplit(start.startWorker(), split, size, mode, survivesLoss, signal);
+    return startSplit(start.startWorker(), split, { ...options, mode }, signal);
   }
   if (!hasGpu && copies > 1) {
-    const pool = await WorkerPool.withFirst(scorer, onCpu, { ...size, workers: copies }, prestarted, signal);
+    const pool = await WorkerPool.withFirst(scorer, prestarted, { ...options, workers: copies }, signal);
     prestarted.end();
     return pool;
   }
   prestarted.end();
-  return survivesLoss ? WorkerPool.withFirst(scorer, onCpu, { ...size, workers: 1 }, prestarted, signal) : scorer;
+  return options.survivesLoss ? WorkerPool.withFirst(scorer, prestarted, { ...options, workers: 1 }, signal) : scorer;
 }

@@ -41,22 +41,22 @@ export class LayersConnector implements Connector {
    */
   static async load(
     first: WorkerConnection,
-    start: WorkerStart,
-    request: SplitRequest,
     prestarted: PrestartedWorkers,
+    request: SplitRequest,
     signal: AbortSignal,
   ): Promise<SplitModel> {
+    const loadFirst = (loading: AbortSignal): Promise<ConnectedModel> => loadIntoWorker(first, prestarted.inputs, loading, request);
     let plan: SplitPlan = { split: "copies", workers: 1 };
     const connectors: LayersConnector[] = [];
     const onPlan = (planned: SplitPlan, loading: AbortSignal): Promise<void> | undefined => {
       plan = planned;
       if (planned.split !== "layers") return undefined;
-      const connector = new LayersConnector(start, planned);
+      const connector = new LayersConnector(prestarted.inputs, planned);
       connectors.push(connector);
       return connector.#loadOthers(prestarted, loading);
     };
     try {
-      const model = await loadAll(first, start, request, onPlan, signal);
+      const model = await loadAll(first, loadFirst, onPlan, signal);
       for (const connector of connectors) await connector.#route(model, signal);
       return { plan, model, connector: connectors[0] };
     } catch (error) {
@@ -67,7 +67,8 @@ export class LayersConnector implements Connector {
 
   async connect(signal: AbortSignal): Promise<ConnectedModel> {
     const first = new WorkerConnection(this.#start.startWorker());
-    const model = await loadAll(first, this.#start, this.#plan, (_, loading) => this.#loadOthers(undefined, loading), signal);
+    const loadFirst = (loading: AbortSignal): Promise<ConnectedModel> => loadIntoWorker(first, this.#start, loading, this.#plan);
+    const model = await loadAll(first, loadFirst, (_, loading) => this.#loadOthers(undefined, loading), signal);
     await this.#route(model, signal);
     return model;
   }
@@ -136,8 +137,7 @@ export class LayersConnector implements Connector {
  */
 async function loadAll(
   first: WorkerConnection,
-  start: WorkerStart,
-  split: SplitRequest | LayersPlan,
+  loadFirst: (signal: AbortSignal) => Promise<ConnectedModel>,
   onPlan: (plan: SplitPlan, signal: AbortSignal) => Promise<void> | undefined,
   signal: AbortSignal,
 ): Promise<ConnectedModel> {
@@ -151,7 +151,7 @@ async function loadAll(
     first.onLayersMessage = (message) => {
       if (message.type === "split") others = onPlan(message.plan, controller.signal)?.catch(fail);
     };
-    const model = await loadIntoWorker(first, start, controller.signal, split).catch(fail);
+    const model = await loadFirst(controller.signal).catch(fail);
     await others;
     if (model !== undefined && errors.length === 0) return model;
     model?.connection.close("another worker could not load its layers");
