@@ -19,6 +19,7 @@ import {
 } from "../util/check.js";
 import type { FetchFunction } from "../util/request.js";
 import { typeTag } from "../util/type-tag.js";
+import { maxWorkers } from "../worker/pool.js";
 import { type CacheSetting, cacheSetting } from "./cache-options.js";
 import { type Integrity, integrityOption } from "./integrity.js";
 
@@ -26,8 +27,6 @@ import { type Integrity, integrityOption } from "./integrity.js";
 export interface CheckedLoadOptions {
   readonly settings: EngineSettings;
   readonly workers: "auto" | number;
-  /** The number of workers that "auto" may use. */
-  readonly maxAutoWorkers: number;
   readonly split: "auto" | "copies" | "layers";
   readonly hub: HubOptions;
   /** The file that the caller chose as the weights. */
@@ -75,11 +74,6 @@ export const loadRefusals = {
   trustRemoteCode: "no code of a model is ever run; leave it out",
 };
 
-const maxAutoWorkers = 4;
-
-/** Upper bound of the option `workers`. Each worker holds the weights, so more would not help. */
-const maxWorkers = 64;
-
 /**
  * Checks the options of `load`.
  * @throws RankletError `input` or `unsupported` for an option; `aborted` if the signal is
@@ -120,7 +114,6 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
   return {
     settings,
     workers,
-    maxAutoWorkers,
     split,
     hub: checked,
     weights,

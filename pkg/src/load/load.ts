@@ -101,12 +101,12 @@ async function collect({ platform, plan, early, signal }: Load, entry: CacheEntr
 
 /** Starts an engine with the files, some of which may still be arriving. */
 async function startOn({ platform, plan, engine, early, start, signal }: Load, collecting: Promise<ArrivingFiles>): Promise<Scorer> {
-  const { settings, workers, maxAutoWorkers, split, integrity } = plan.options;
+  const { settings, workers, split, integrity } = plan.options;
   const [files, module] = await abortable(Promise.all([collecting, engineModule(platform, engine)]), signal);
   const whole = wholeFiles(files).then((all) => (integrity === undefined ? all : checkIntegrity(all, integrity, platform)));
   const withEarly = early === undefined ? platform : { ...platform, startWorker: early.startWorker };
   const startWith = (given: ArrivingFiles, stop: AbortSignal): Promise<Scorer> =>
-    start({ platform: withEarly, module, files: given, settings, workers, maxAutoWorkers, split }, stop);
+    start({ platform: withEarly, module, files: given, settings, workers, split }, stop);
   return startWhileArriving(files, whole, startWith, signal);
 }
 

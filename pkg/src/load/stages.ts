@@ -110,8 +110,6 @@ export interface EngineInputs {
   readonly files: ArrivingFiles;
   readonly settings: EngineSettings;
   readonly workers: "auto" | number;
-  /** The number of workers that "auto" may use. */
-  readonly maxAutoWorkers: number;
   readonly split: "auto" | "copies" | "layers";
 }
 

@@ -12,6 +12,9 @@ import { JobScheduler, type Workers } from "./scheduler.js";
 import { WorkerScorer } from "./worker-scorer.js";
 import { type WorkerStart, WorkerStarter } from "./worker-starter.js";
 
+/** Upper bound of a given number of workers. Each is a thread, so a mistaken number could exhaust the machine. */
+export const maxWorkers = 64;
+
 /** The number of workers, and whether loading waits for all of them. */
 export interface PoolSize {
   readonly workers: number;

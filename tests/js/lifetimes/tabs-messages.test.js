@@ -83,7 +83,6 @@ describe("messages of other tabs", { timeout: 240_000 }, () => {
         files: new Map([["config.json", new Blob(["{"])]]),
         settings: { device: "cpu", dtype: "auto" },
         workers: 1,
-        maxAutoWorkers: 1,
       };
       const wrong = [
         null,

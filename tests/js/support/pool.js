@@ -37,10 +37,7 @@ export async function loadPool(workers, { all = true, ...options } = {}) {
 /** As `loadPool`, with some layers of a model in each worker. `settings` are the engine's. */
 export async function loadLayers(workers, options) {
   const { start, started } = await workerStart({ files: modelFiles(layeredUrl), ...options });
-  const scorer = await startInWorkers(
-    { ...start, workers, maxAutoWorkers: 4, cpuCount: 4, split: "layers" },
-    options?.signal ?? new AbortController().signal,
-  );
+  const scorer = await startInWorkers({ ...start, workers, cpuCount: 4, split: "layers" }, options?.signal ?? new AbortController().signal);
   return { reranker: rerankerOn(scorer), started };
 }
 

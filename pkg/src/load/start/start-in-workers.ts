@@ -8,11 +8,12 @@ import { WorkerConnection } from "../../worker/worker-connection.js";
 import { WorkerScorer } from "../../worker/worker-scorer.js";
 import { type WorkerStart, WorkerStarter } from "../../worker/worker-starter.js";
 
+/** Max number of workers that `"auto"` starts. */
+const maxAutoWorkers = 4;
+
 /** What workers need, and how many there are. */
 interface WorkerInputs extends WorkerStart {
   readonly workers: "auto" | number;
-  /** The number of workers that "auto" may use. */
-  readonly maxAutoWorkers: number;
   /** How several workers share the model. `"auto"` is `"copies"` for a given number of workers. */
   readonly split: "auto" | "copies" | "layers";
   readonly cpuCount: number;
@@ -32,7 +33,7 @@ interface PoolOptions<Mode = WorkerInputs["split"]> extends PoolSize {
  * @throws RankletError as the engine does for its files and settings; a `WorkerStartError` if no worker can be started
  */
 export async function startInWorkers(inputs: WorkerInputs, signal: AbortSignal): Promise<Scorer> {
-  const { startWorker, module, files, settings, workers, maxAutoWorkers, cpuCount, split, survivesLoss = false } = inputs;
+  const { startWorker, module, files, settings, workers, cpuCount, split, survivesLoss = false } = inputs;
   const first = startWorker();
   const start = { startWorker, module, files, settings };
   const size: PoolSize =

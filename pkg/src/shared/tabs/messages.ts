@@ -8,6 +8,7 @@ import type { ModelFiles } from "../../model/model-files.js";
 import type { DownloadProgress, ModelInfo } from "../../types.js";
 import { isObject } from "../../util/check.js";
 import { isInfo, isItem } from "../../worker/guards/replies.js";
+import { maxWorkers } from "../../worker/pool.js";
 import { type Fields, type Guards, isCount, isFiles, isSettings, parse } from "../../worker/guards/values.js";
 
 /** A message of a tab. */
@@ -20,7 +21,6 @@ export type TabMessage =
       readonly files: ModelFiles;
       readonly settings: EngineSettings;
       readonly workers: "auto" | number;
-      readonly maxAutoWorkers: number;
       readonly split: "auto" | "copies" | "layers";
     }
   | { readonly type: "progress"; readonly progress: DownloadProgress }
@@ -50,9 +50,6 @@ export type SharedMessage =
   | { readonly type: "start"; readonly worker: string }
   | { readonly type: "terminate"; readonly worker: string };
 
-/** Upper bound of a number of workers, as in the options of `load`. */
-const maxWorkers = 64;
-
 type TabMessageOf<T extends TabMessage["type"]> = Extract<TabMessage, { type: T }>;
 type SharedMessageOf<T extends SharedMessage["type"]> = Extract<SharedMessage, { type: T }>;
 
@@ -81,13 +78,12 @@ function isJoin(message: Fields): message is Fields & TabMessageOf<"join"> {
 }
 
 function isLoad(message: Fields): message is Fields & TabMessageOf<"load"> {
-  const { files, settings, workers, maxAutoWorkers, split } = message;
+  const { files, settings, workers, split } = message;
   return (
     isFiles(files) &&
     [...files.values()].every((data) => "size" in data && !isArriving(data)) &&
     isSettings(settings) &&
     (workers === "auto" || isWorkers(workers)) &&
-    isWorkers(maxAutoWorkers) &&
     (split === "auto" || split === "copies" || split === "layers")
   );
 }

@@ -131,7 +131,7 @@ export class SharedModel {
     tab.post({ type: "loaded", info: scorer.info });
   }
 
-  async #load(tab: Tab, { files, settings, workers, maxAutoWorkers, split }: Extract<TabMessage, { type: "load" }>): Promise<void> {
+  async #load(tab: Tab, { files, settings, workers, split }: Extract<TabMessage, { type: "load" }>): Promise<void> {
     const supplier = this.#supplier;
     if (supplier?.tab !== tab || supplier.isStarting) {
       this.#fail(tab, new RankletError("internal", "the tab was not asked to load the model"));
@@ -142,7 +142,7 @@ export class SharedModel {
     const cpuCount = navigator.hardwareConcurrency;
     try {
       const engine = await startInWorkers(
-        { startWorker, module: undefined, files, settings, workers, maxAutoWorkers, split, cpuCount, survivesLoss: true },
+        { startWorker, module: undefined, files, settings, workers, split, cpuCount, survivesLoss: true },
         supplier.controller.signal,
       );
       if (this.#supplier !== supplier) return engine.dispose();

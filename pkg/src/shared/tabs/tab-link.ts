@@ -99,10 +99,10 @@ export class TabLink {
    * Sends the model to the shared worker, which starts an engine in workers of this tab.
    * @throws RankletError as `Engine.load`; `internal` if the shared worker ends; NotSharedError if it can start no worker
    */
-  async load({ files, settings, workers, maxAutoWorkers, split }: EngineInputs): Promise<ModelInfo> {
+  async load({ files, settings, workers, split }: EngineInputs): Promise<ModelInfo> {
     // Plain Blobs, which are all that a message keeps of other ones.
     const blobs = new Map(Array.from(await wholeFiles(files), ([name, file]) => [name, file.slice()]));
-    this.#post({ type: "load", files: blobs, settings, workers, maxAutoWorkers, split });
+    this.#post({ type: "load", files: blobs, settings, workers, split });
     const info = await this.#answer();
     if (info === undefined) throw new RankletError("internal", "the shared worker asked for the model twice");
     return info;
