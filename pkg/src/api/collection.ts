@@ -12,7 +12,8 @@ import { checkFirstStage } from "./fusion.js";
 import { withHighlights } from "./highlights.js";
 import { collectionChecks, queryRefusals } from "./options.js";
 import { RankedDocuments } from "./ranked-documents.js";
-import { type ResultChoice, type ScoredDocument, toResult } from "./results.js";
+import { type ResultChoice, toResult } from "./results.js";
+import type { ScoredDocument } from "./scored-document.js";
 
 type PreparedJob = Extract<Job, { kind: "prepared" }>;
 

@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
 import { array, checkOptions, oneOf, wrongType } from "../util/check.js";
-import type { ScoredDocument } from "./results.js";
+import type { ScoredDocument } from "./scored-document.js";
 
 /** The option `fuse`, checked and with its defaults. */
 export interface Fusion {

@@ -5,7 +5,7 @@ import type { DocumentLimits, Scorer } from "../scoring/scorer.js";
 import { queryJobs, windows } from "../scoring/windows.js";
 import type { Highlight, Scores } from "../types.js";
 import { abortable } from "../util/abort.js";
-import type { ScoredDocument } from "./results.js";
+import type { ScoredDocument } from "./scored-document.js";
 
 /** The checked options of a call with highlights. */
 interface HighlightSettings {

@@ -1,5 +1,6 @@
 import { addTotals, type IndexedScores, noTotals, type Totals } from "../scoring/score.js";
-import { atLeast, chooseResults, mergeTop, type ResultChoice, type ScoredDocument, scoredDocuments } from "./results.js";
+import { atLeast, chooseResults, mergeTop, type ResultChoice, scoredDocuments } from "./results.js";
+import type { ScoredDocument } from "./scored-document.js";
 
 /** The documents of one ranking that are scored so far. Indices are positions in its job, because equal scores keep that order. */
 export class RankedDocuments {

@@ -51,8 +51,9 @@ import {
   streamChecks,
   streamRefusals,
 } from "./options.js";
-import { atLeast, chooseResults, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
+import { atLeast, chooseResults, scoredDocuments, toResult } from "./results.js";
 import { finished, scoreCall, type ScoreSettings } from "./score-call.js";
+import type { ScoredDocument } from "./scored-document.js";
 
 /** The checked options that end a call which returns one result. */
 interface RunOptions {

@@ -1,16 +1,7 @@
 import type { PartialScores } from "../scoring/scorer.js";
-import type { DocumentInput, Highlight, RerankResult, Span } from "../types.js";
+import type { DocumentInput, RerankResult } from "../types.js";
 import { fused, type Fusion } from "./fusion.js";
-
-/** A document's index and score, and the span of its best chunk if it was scored in chunks. */
-export interface ScoredDocument {
-  readonly index: number;
-  readonly score: number;
-  /** The model's score, if `score` is fused. */
-  readonly modelScore?: number;
-  readonly span?: Span;
-  readonly highlights?: readonly Highlight[];
-}
+import type { ScoredDocument } from "./scored-document.js";
 
 /** The checked options that choose and order results. */
 export interface ResultChoice {

@@ -3,7 +3,8 @@ import { addTotals, miscounted, noTotals, scoreJobs, type Totals } from "../scor
 import type { Job, Scorer } from "../scoring/scorer.js";
 import type { ScoreProgress, Scores } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
-import { type ScoredDocument, scoredDocuments } from "./results.js";
+import { scoredDocuments } from "./results.js";
+import type { ScoredDocument } from "./scored-document.js";
 
 /** How a call scores its pairs. */
 export interface ScoreSettings {

@@ -1,5 +1,3 @@
-import type { HttpError } from "./http-error.js";
-
 /**
  * A wire format. All forms of requests are read on every path; the dialect decides how documents are echoed and what errors
  * look like.
@@ -28,7 +26,7 @@ export function wrongFieldStatus(dialect: Dialect): 400 | 422 {
 }
 
 /** Returns the body of an error. Clients read `message`, `detail` or `error`, depending on the dialect. */
-export function errorBody(dialect: Dialect, { status, message }: HttpError): unknown {
+export function errorBody(dialect: Dialect, { status, message }: { readonly status: number; readonly message: string }): unknown {
   if (dialect === "tei") return { error: message, error_type: teiErrorType(status) };
   const type = errorType(status);
   // infinity_client reads a list for 422; the clients of the other dialects show `detail` as it is.

@@ -1,6 +1,5 @@
 import { newSharedWorker } from "../../assets.js";
 import { messageOf, RankletError } from "../../errors.js";
-import type { EngineInputs } from "../../load/stages.js";
 import { wholeFiles } from "../../model/arriving-file.js";
 import { programNotLoaded } from "../../platform/browser-worker.js";
 import type { DownloadProgress, ModelInfo } from "../../types.js";
@@ -9,7 +8,7 @@ import { holdLock, uniqueName, whenFree } from "../../util/locks.js";
 import type { WorkerPort } from "../../worker/port.js";
 import { HostedWorkers } from "./hosted-workers.js";
 import { parseSharedMessage, type SharedMessage, type TabMessage } from "./messages.js";
-import { NotSharedError } from "./tabs.js";
+import { type ModelForTabs, NotSharedError, type TabConnection } from "./tabs.js";
 
 /** Max time for starting a shared worker. */
 const maxStartMs = 10_000;
@@ -18,7 +17,7 @@ const maxStartMs = 10_000;
 const reconnectMs = 1000;
 
 /** A tab's connection to the shared worker that holds a model. */
-export class TabLink {
+export class TabLink implements TabConnection {
   readonly #worker: SharedWorker;
   readonly #calls: MessagePort;
   readonly #hosted: HostedWorkers;
@@ -99,7 +98,7 @@ export class TabLink {
    * Sends the model to the shared worker, which starts an engine in workers of this tab.
    * @throws RankletError as `Engine.load`; `internal` if the shared worker ends; NotSharedError if it can start no worker
    */
-  async load({ files, settings, workers, split }: EngineInputs): Promise<ModelInfo> {
+  async load({ files, settings, workers, split }: ModelForTabs): Promise<ModelInfo> {
     // Plain Blobs, which are all that a message keeps of other ones.
     const blobs = new Map(Array.from(await wholeFiles(files), ([name, file]) => [name, file.slice()]));
     this.#post({ type: "load", files: blobs, settings, workers, split });
