@@ -2,7 +2,7 @@ import { disposedError, RankletError, renumbered, withItemInMessage } from "../e
 import { Deadline } from "../scoring/deadline.js";
 import { expectSameDevice, withRestart } from "../scoring/fallback.js";
 import { streamJob } from "../scoring/score.js";
-import type { DocumentLimits, Job, Scorer } from "../scoring/scorer.js";
+import type { DocumentLimits, PreparedJob, Scorer } from "../scoring/scorer.js";
 import type { Collection, CollectionRanking, CollectionRankOptions, DocumentInput, Scores } from "../types.js";
 import { abortWithError, linkAbort } from "../util/abort.js";
 import { checkOptions, string } from "../util/check.js";
@@ -14,8 +14,6 @@ import { collectionChecks, queryRefusals } from "./options.js";
 import { RankedDocuments } from "./ranked-documents.js";
 import { type ResultChoice, toResult } from "./results.js";
 import type { ScoredDocument } from "./scored-document.js";
-
-type PreparedJob = Extract<Job, { kind: "prepared" }>;
 
 /** The checked arguments of `rank`. */
 interface RankRequest {

@@ -7,6 +7,7 @@ import {
   callback,
   type Check,
   iterable,
+  maxUint32,
   nonNegativeInteger,
   oneOf,
   positiveInteger,
@@ -146,7 +147,7 @@ export const compareRefusals = { ...explainRefusals, of: "the two documents are 
  * and than the engine accepts.
  */
 function capped(check: Check<number>): Check<number> {
-  return (value, name) => Math.min(check(value, name), 0xffff_ffff);
+  return (value, name) => Math.min(check(value, name), maxUint32);
 }
 
 function finiteNumber(value: unknown, name: string): number {
@@ -168,7 +169,7 @@ function fieldNames(value: unknown, name: string): readonly string[] {
 function documentIndices(value: unknown, name: string): Uint32Array {
   const values = typeTag(value) === "Uint32Array" ? (value as Uint32Array) : array(value, name);
   return Uint32Array.from(values, (index, position) => {
-    if (Number.isInteger(index) && (index as number) >= 0 && (index as number) <= 0xffff_ffff) return index as number;
+    if (Number.isInteger(index) && (index as number) >= 0 && (index as number) <= maxUint32) return index as number;
     throw wrongType(`${name}[${position}]`, "the index of a document in the collection", index);
   });
 }

@@ -1,7 +1,7 @@
 import { messageOf, RankletError } from "../errors.js";
 import { blobOfDataUrl } from "../util/data-url.js";
 import type { Platform } from "../platform/platform.js";
-import { expectOk, type FetchFunction, request, statusOf } from "../util/request.js";
+import { expectOk, type FetchFunction, isHtml, request, statusOf } from "../util/request.js";
 import { typeTag } from "../util/type-tag.js";
 
 /** Where the engine is compiled from: the options of `load`. */
@@ -57,7 +57,7 @@ async function compileUrl(platform: Platform, url: URL, fetch: FetchFunction | u
   if (url.protocol === "file:") return WebAssembly.compile(await readEngine(platform, url));
   if (url.protocol === "data:") return WebAssembly.compile(await blobOfDataUrl(url).arrayBuffer());
   const response = await request(url, { fetch });
-  const page = (response.headers.get("content-type") ?? "").startsWith("text/html");
+  const page = isHtml(response);
   if (response.ok && !page) return compileResponse(response);
   await response.body?.cancel();
   throw new RankletError(

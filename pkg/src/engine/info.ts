@@ -60,7 +60,7 @@ export function inLayers(info: ModelInfo, { cuts, bytes }: LayersPlan): ModelInf
 
 /** Returns the info with further warnings. */
 export function withWarnings(info: ModelInfo, warnings: readonly string[]): ModelInfo {
-  return frozen({ ...info, warnings: [...info.warnings, ...warnings] });
+  return warnings.length === 0 ? info : frozen({ ...info, warnings: [...info.warnings, ...warnings] });
 }
 
 /** Freezes an info. A copy that came from a worker has to be frozen again. */

@@ -1,3 +1,4 @@
+import { withWarnings } from "../engine/info.js";
 import { type ErrorCode, messageOf, RankletError } from "../errors.js";
 import { type ArrivingFiles, wholeFiles } from "../model/arriving-file.js";
 import type { ModelCache } from "../model/cache.js";
@@ -7,7 +8,6 @@ import type { ModelFiles } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { ModelStores } from "../platform/store.js";
 import type { Scorer } from "../scoring/scorer.js";
-import type { ModelInfo } from "../types.js";
 import { abortable } from "../util/abort.js";
 import type { LoadedModel, LoadPlan } from "./stages.js";
 
@@ -161,11 +161,5 @@ async function withFailure(collecting: Promise<ArrivingFiles>, { readFailure }: 
 }
 
 function loadedWith(scorer: Scorer, warnings: readonly string[]): LoadedModel {
-  return withWarnings(scorer, scorer.info, warnings);
-}
-
-/** Adds warnings to the info of a loaded model. */
-export function withWarnings(scorer: Scorer, info: ModelInfo, warnings: readonly string[]): LoadedModel {
-  if (warnings.length === 0) return { scorer, info };
-  return { scorer, info: Object.freeze({ ...info, warnings: Object.freeze([...info.warnings, ...warnings]) }) };
+  return { scorer, info: withWarnings(scorer.info, warnings) };
 }

@@ -8,6 +8,7 @@
 //   start    start/       hands the files to an engine: EngineInputs -> Scorer
 //   keep     keep.ts      takes the files from the cache instead, or puts them there once an engine accepts them
 import { engineModule, type EngineOptions, requireWebAssembly } from "../engine/compile.js";
+import { withWarnings } from "../engine/info.js";
 import type { Platform } from "../platform/platform.js";
 import { type ArrivingFiles, wholeFiles } from "../model/arriving-file.js";
 import type { CacheEntry } from "../model/cache-entry.js";
@@ -17,7 +18,7 @@ import type { LoadOptions, ModelSource } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { collectFiles } from "./collect.js";
 import { checkIntegrity } from "./integrity.js";
-import { type LoadSteps, loadThroughCache, noCacheWarnings, openCache, type OpenedCache, withWarnings } from "./keep.js";
+import { type LoadSteps, loadThroughCache, noCacheWarnings, openCache, type OpenedCache } from "./keep.js";
 import { withLocalPath } from "./local-path.js";
 import { locateEngine, planLoad } from "./locate.js";
 import { reportCached } from "./progress.js";
@@ -112,13 +113,15 @@ async function startOn({ platform, plan, engine, early, start, signal }: Load, c
 
 /** Adds the warnings and the cache of scores, unless the load was aborted meanwhile. */
 function finish({ platform, plan, signal }: Load, { scorer, info }: LoadedModel, cache: OpenedCache | undefined): LoadedModel {
-  const loaded = withWarnings(scorer, info, [...noCacheWarnings(platform, plan, cache), ...environmentWarnings(platform, plan.location)]);
-  if (signal.aborted) loaded.scorer.dispose();
+  const warnings = [...noCacheWarnings(platform, plan, cache), ...environmentWarnings(platform, plan.location)];
+  if (signal.aborted) scorer.dispose();
   throwIfAborted(signal);
-  const { scoreCache } = plan.options;
-  return scoreCache === undefined
-    ? loaded
-    : { ...loaded, scorer: new CachedScorer(loaded.scorer, scoreCache.maxBytes, () => platform.newSha256()) };
+  return { scorer: withScoreCache(platform, plan, scorer), info: withWarnings(info, warnings) };
+}
+
+/** Adds the cache of scores, if the caller wants one. */
+export function withScoreCache(platform: Platform, { options: { scoreCache } }: LoadPlan, scorer: Scorer): Scorer {
+  return scoreCache === undefined ? scorer : new CachedScorer(scorer, scoreCache.maxBytes, () => platform.newSha256());
 }
 
 /** Warns if the settings for a Hub could not be read. */

@@ -1,6 +1,6 @@
+import { withWarnings } from "../engine/info.js";
 import { RankletError } from "../errors.js";
 import type { Platform } from "../platform/platform.js";
-import { withWarnings } from "./keep.js";
 import type { LoadedModel, ModelLocation } from "./stages.js";
 
 /**
@@ -13,9 +13,8 @@ export async function withLocalPath(platform: Platform, location: ModelLocation,
   const here = `there is a "./${id}" here too`;
   try {
     const { scorer, info } = await loading;
-    return platform.hasPath(id)
-      ? withWarnings(scorer, info, [`${here}; the model was loaded from the Hub, because a path starts with "./"`])
-      : { scorer, info };
+    const warnings = platform.hasPath(id) ? [`${here}; the model was loaded from the Hub, because a path starts with "./"`] : [];
+    return { scorer, info: withWarnings(info, warnings) };
   } catch (error) {
     if (!(error instanceof RankletError) || error.code !== "network" || !platform.hasPath(id)) throw error;
     throw new RankletError(error.code, `${error.message}; ${here}: to load that folder, give the path with "./"`, { cause: error });

@@ -52,6 +52,8 @@ export type Job =
   /** Variants of one pair, by their numbers in its plan. */
   | { readonly kind: "variants"; readonly pair: ExplainedPair; readonly variants: Uint32Array };
 
+export type PreparedJob = Extract<Job, { kind: "prepared" }>;
+
 /** The scores of the pairs that one micro-batch has finished. A pair with chunks in several is finished by the last. */
 export interface PartialScores {
   /** Row-major [pairs, labels]. */

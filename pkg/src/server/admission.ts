@@ -1,5 +1,5 @@
 import { RankletError } from "../errors.js";
-import { HttpError } from "./http-error.js";
+import { HttpError, unavailable } from "./http-error.js";
 
 /** Limits the number of requests that are scored at once, and of those that wait. */
 export class Admission {
@@ -27,8 +27,9 @@ export class Admission {
     return this.#waiting.length;
   }
 
-  get closed(): boolean {
-    return this.#closed;
+  /** @throws HttpError 503 after `close` */
+  expectOpen(): void {
+    if (this.#closed) throw unavailable("the server is shutting down");
   }
 
   /**
@@ -36,7 +37,7 @@ export class Admission {
    * @throws HttpError 429 if too many wait, 503 after `close`; RankletError `aborted` if the client leaves the queue; errors of `work`
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new HttpError(503, "the server is shutting down", { headers: { "retry-after": "5" } });
+    this.expectOpen();
     if (this.#running >= this.#maxConcurrent) await this.#wait(signal);
     else this.#running++;
     const started = performance.now();

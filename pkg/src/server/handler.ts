@@ -118,7 +118,7 @@ class Server {
   }
 
   #health(): Response {
-    if (this.#admission.closed) throw new HttpError(503, "the server is shutting down", { headers: { "retry-after": "5" } });
+    this.#admission.expectOpen();
     return Response.json({ status: "ok", model: this.#settings.model });
   }
 

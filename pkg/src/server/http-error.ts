@@ -18,13 +18,18 @@ export class HttpError extends Error {
   }
 }
 
+/** Creates the answer of a server that may be available again in a few seconds. */
+export function unavailable(message: string, cause?: unknown): HttpError {
+  return new HttpError(503, message, { headers: { "retry-after": "5" }, cause });
+}
+
 /** The answer to a client that has gone. No client sees it; logs of proxies use this status. */
 const clientClosedRequest = 499;
 
 /** Converts an error of a handler to an answer. Wrong values of fields that the reranker checks are the client's. */
 export function toHttpError(error: unknown, dialect: Dialect): HttpError {
   if (error instanceof HttpError) return error;
-  const answer = (status: number, message: string, headers = {}): HttpError => new HttpError(status, message, { headers, cause: error });
+  const answer = (status: number, message: string): HttpError => new HttpError(status, message, { cause: error });
   if (!(error instanceof RankletError)) return answer(500, "the server failed");
   switch (error.code) {
     case "input":
@@ -35,7 +40,7 @@ export function toHttpError(error: unknown, dialect: Dialect): HttpError {
     case "out-of-memory":
     case "disposed":
     case "network":
-      return answer(503, "the model is not available", { "retry-after": "5" });
+      return unavailable("the model is not available", error);
     default:
       return answer(500, "the model failed");
   }

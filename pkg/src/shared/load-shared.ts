@@ -1,7 +1,7 @@
 // Engines that several users share: `Reranker.shared`. Users on this thread share a connection to the engine of all tabs, or an
 // engine of this thread if tabs cannot share one.
+import { withWarnings } from "../engine/info.js";
 import { loadPlanned } from "../load/load.js";
-import { withWarnings } from "../load/keep.js";
 import { planLoad } from "../load/locate.js";
 import type { LoadedModel, LoadPlan } from "../load/stages.js";
 import type { Platform } from "../platform/platform.js";
@@ -68,7 +68,7 @@ function startLoading(platform: Platform, callersPlan: LoadPlan, key: string, op
     } catch (error) {
       if (!(error instanceof NotSharedError)) throw error;
       const { scorer, info } = await loadHere();
-      return withWarnings(scorer, info, [error.message]);
+      return { scorer, info: withWarnings(info, [error.message]) };
     }
   };
   const loading = open === undefined ? loadHere() : loadShared(nameOf(platform, key), open);

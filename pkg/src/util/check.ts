@@ -71,6 +71,9 @@ export function iterable(value: unknown, name: string): Iterable<unknown> {
   throw wrongType(name, "an array or another iterable", value);
 }
 
+/** The largest number that the engine takes: its numbers have 32 bits. */
+export const maxUint32 = 0xffff_ffff;
+
 /** Whether a value is an object other than an array. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

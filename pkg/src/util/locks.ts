@@ -12,6 +12,21 @@ export function whenFree(name: string, signal: AbortSignal, then: () => void): v
 }
 
 /**
+ * Holds a lock until this thread ends. Resolves when it is held, and at once in a browser without locks. If locks are not allowed
+ * here, never resolves.
+ */
+export function holdForever(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const hold = (): Promise<never> => {
+      resolve();
+      return new Promise(() => {});
+    };
+    if (navigator.locks === undefined) resolve();
+    else navigator.locks.request(name, hold).catch(() => {});
+  });
+}
+
+/**
  * Holds a lock, as soon as it is available, until the returned function is called.
  * @throws {DOMException} if locks are not allowed here, or the wait was aborted
  */

@@ -54,6 +54,11 @@ export function statusOf({ status, statusText }: Response): string {
   return `${status} ${statusText}`.trimEnd();
 }
 
+/** Whether a response is a page of HTML. */
+export function isHtml({ headers }: Response): boolean {
+  return (headers.get("content-type") ?? "").startsWith("text/html");
+}
+
 /**
  * Returns a response that the caller has requested.
  * @param what the name of its content, for the error

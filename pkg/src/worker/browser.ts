@@ -2,6 +2,7 @@
 import { ThreadEngine } from "../engine/thread-engine.js";
 import { nextTask } from "../platform/next-task.js";
 import { isObject } from "../util/check.js";
+import { holdForever } from "../util/locks.js";
 import { typeTag } from "../util/type-tag.js";
 import { Host } from "./host.js";
 import type { Reply } from "./protocol.js";
@@ -9,7 +10,6 @@ import type { Reply } from "./protocol.js";
 /** The used part of a worker's global scope. TypeScript's libraries of pages and workers exclude each other. */
 declare const self: {
   readonly name: string;
-  readonly navigator: Partial<Navigator>;
   onmessage: (event: MessageEvent<unknown>) => void;
   postMessage(reply: Reply, transfer: ArrayBuffer[]): void;
 };
@@ -18,16 +18,8 @@ declare const self: {
 type Port = Pick<typeof self, "postMessage">;
 
 // Browsers do not report a worker that stops. So it holds a lock of its own name, and its user waits for that lock.
-const watched = new Promise<void>((resolve) => {
-  const { locks } = self.navigator;
-  const holdForever = (): Promise<never> => {
-    resolve();
-    return new Promise(() => {});
-  };
-  if (locks === undefined) resolve();
-  // Where locks are not allowed, "ready" is never sent, and this worker is not watched.
-  else locks.request(self.name, holdForever).catch(() => {});
-});
+// If locks are not allowed here, "ready" is never sent, and this worker is not watched.
+const watched = holdForever(self.name);
 
 const host = serve(self);
 self.onmessage = ({ data, ports }) => {

@@ -1,8 +1,6 @@
-import type { Job } from "../scoring/scorer.js";
+import type { PreparedJob } from "../scoring/scorer.js";
 import type { JobChunk } from "./job-splitter.js";
 import type { PoolWorker } from "./pool-worker.js";
-
-type PreparedJob = Extract<Job, { kind: "prepared" }>;
 
 /** One worker's part of a collection. */
 interface Shard {

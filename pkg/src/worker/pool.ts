@@ -1,6 +1,6 @@
 import { inWorkers } from "../engine/info.js";
 import { disposedError } from "../errors.js";
-import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, JobOptions, Scorer } from "../scoring/scorer.js";
+import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, JobOptions, PreparedJob, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { DocumentShards } from "./document-shards.js";
@@ -154,7 +154,7 @@ export class WorkerPool implements Scorer, Workers {
     }
   }
 
-  async #scorePrepared(job: Extract<Job, { kind: "prepared" }>, options: JobOptions): Promise<void> {
+  async #scorePrepared(job: PreparedJob, options: JobOptions): Promise<void> {
     const shards = this.#collections.get(job.collection);
     if (shards === undefined) throw disposedError("collection");
     await Promise.all(Array.from(shards.chunks(job), ([worker, chunk]) => worker.scoreWithRetries(chunk, options)));

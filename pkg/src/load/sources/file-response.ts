@@ -1,7 +1,7 @@
 import { RankletError } from "../../errors.js";
 import type { AvailableBytes } from "../../model/file-version.js";
 import { commitOf } from "../../model/hub.js";
-import { request, type RequestOptions, statusOf, TransientError } from "../../util/request.js";
+import { isHtml, request, type RequestOptions, statusOf, TransientError } from "../../util/request.js";
 import type { AnnouncedLength } from "../verify.js";
 import { maxRetryAfterMs } from "./attempts.js";
 import { ReadAhead } from "./read-ahead.js";
@@ -95,7 +95,7 @@ async function restOf(
  * @throws RankletError as `requestFile`
  */
 async function wholeFile(url: URL, response: Response, answer: Description, options: DownloadOptions): Promise<FileResponse | undefined> {
-  const page = response.ok && (response.headers.get("content-type") ?? "").startsWith("text/html");
+  const page = response.ok && isHtml(response);
   if (response.status === 200 && !page) return { ...answer, body: contentOf(response), start: 0, isUnchanged: false };
   await response.body?.cancel();
   if (response.status === 404 || (page && options.pageIsMissing)) return undefined;

@@ -1,9 +1,8 @@
 import { engineModule } from "../../engine/compile.js";
-import { loadPlanned } from "../../load/load.js";
+import { loadPlanned, withScoreCache } from "../../load/load.js";
 import { locateEngine } from "../../load/locate.js";
 import type { EngineInputs, LoadedModel, LoadPlan } from "../../load/stages.js";
 import type { Platform } from "../../platform/platform.js";
-import { CachedScorer } from "../../scoring/cache/cached-scorer.js";
 import type { Scorer } from "../../scoring/scorer.js";
 import type { DownloadProgress, ModelInfo } from "../../types.js";
 import { abortable } from "../../util/abort.js";
@@ -30,8 +29,8 @@ export async function loadInTabs(
   signal: AbortSignal,
   onProgress: (progress: DownloadProgress) => void,
 ): Promise<LoadedModel> {
-  const { wasm, scoreCache } = plan.options;
-  const module = (): Promise<WebAssembly.Module> => engineModule(platform, { wasm: locateEngine(platform, wasm, false), fetch: undefined });
+  const module = (): Promise<WebAssembly.Module> =>
+    engineModule(platform, { wasm: locateEngine(platform, plan.options.wasm, false), fetch: undefined });
   const connect = async (connectSignal: AbortSignal, report: (progress: DownloadProgress) => void): Promise<ConnectedModel> => {
     const link = await open(name, module, connectSignal);
     const connection = new WorkerConnection(link.calls);
@@ -54,8 +53,7 @@ export async function loadInTabs(
   };
   const connector: Connector = { connect: (connectSignal) => connect(connectSignal, () => {}), end: () => {} };
   const { connection, info } = await connect(signal, onProgress);
-  const scorer = new WorkerScorer(connector, info, connection);
-  return { scorer: scoreCache === undefined ? scorer : new CachedScorer(scorer, scoreCache.maxBytes, () => platform.newSha256()), info };
+  return { scorer: withScoreCache(platform, plan, new WorkerScorer(connector, info, connection)), info };
 }
 
 /** Returns a connection as loading expects it: as a scorer that it may dispose. */

@@ -1,5 +1,5 @@
 // The program of the shared worker that holds a model for all tabs. It requests nothing: the tabs send the model's files.
-import { uniqueName } from "../../util/locks.js";
+import { holdForever, uniqueName } from "../../util/locks.js";
 import { SharedModel } from "./shared-model.js";
 
 /** The used part of a shared worker's global scope. */
@@ -11,14 +11,8 @@ declare const self: {
 };
 
 const lock = uniqueName();
-const forever = (): Promise<never> => new Promise(() => {});
-const watched = new Promise<void>((resolve) => {
-  const holdForever = (): Promise<never> => {
-    resolve();
-    return forever();
-  };
-  navigator.locks.request(lock, holdForever).catch(() => {}); // Then "ready" is never sent, and the tab does without this worker.
-});
+// If locks are not allowed here, "ready" is never sent, and the tab does without this worker.
+const watched = holdForever(lock);
 
 /** The first wait in milliseconds before another attempt to end. It doubles up to the second. */
 const [firstEndMs, maxEndMs] = [100, 10_000];
@@ -38,7 +32,7 @@ function endLater(waitMs: number): void {
     const end = (lock: Lock | null): Promise<never> | undefined => {
       if (lock === null || model.isUsed) return undefined;
       self.close();
-      return forever();
+      return new Promise(() => {});
     };
     void navigator.locks.request(self.name, { ifAvailable: true }, end).then(() => {
       if (!model.isUsed) endLater(Math.min(2 * waitMs, maxEndMs));

@@ -5,7 +5,7 @@ import type { SplitPlan } from "../../engine/parts/split.js";
 import type { FileData } from "../../engine/weights-files.js";
 import { isWeightsFile } from "../../model/model-files.js";
 import type { DocumentLimits, ExplainedPair } from "../../scoring/scorer.js";
-import { isObject } from "../../util/check.js";
+import { isObject, maxUint32 } from "../../util/check.js";
 import { typeTag } from "../../util/type-tag.js";
 import { explainedTextsValues, longDocumentsValues, textUnitValues } from "../../util/union-values.js";
 
@@ -99,7 +99,7 @@ function isLimit(limit: unknown): limit is number | undefined {
 
 /** Whether `value` is a count that the engine takes, whose numbers have 32 bits. */
 function isUint32(value: unknown): value is number {
-  return isCount(value) && value <= 0xffff_ffff;
+  return isCount(value) && value <= maxUint32;
 }
 
 /** Whether `value` is a non-negative integer. */
