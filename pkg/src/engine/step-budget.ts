@@ -24,6 +24,7 @@ export class StepBudget {
   /** Records a micro-batch of `pairs` pairs. */
   record(tokens: number, pairs: number, ms: number): void {
     if (tokens === 0) return;
+    // Not 0, which a clock that stands still measures.
     const fitting = (this.#maxMs * tokens) / Math.max(ms, 0.01);
     // The last pair of a micro-batch begins below the budget, and exceeds it by half a pair on average, by one at most.
     const budget = fitting - tokens / Math.max(pairs, 1);

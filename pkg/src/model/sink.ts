@@ -1,8 +1,11 @@
 import { BytesBlob } from "../util/bytes-blob.js";
 import type { FileVersion } from "./file-version.js";
 
-/** Files up to this size stay in the memory of this thread. */
-const maxBytesInMemory = 2 ** 25;
+/**
+ * Size in bytes of large files. They are streamed into Blobs, which workers can read meanwhile. Smaller ones that are not stored stay
+ * in memory, because a Blob is copied once more for each worker (docs/design/loading.md).
+ */
+export const largeFileBytes = 2 ** 25;
 
 /** Blobs of a large file are streamed in pieces of this size, so that a worker can read them before the file is complete. */
 const pieceBytes = 2 ** 24;
@@ -144,5 +147,5 @@ class MemorySink implements Sink {
 
 /** Returns a sink for a file of about `bytes` bytes, if that is known. */
 export function newSink(bytes: number | undefined): Sink {
-  return bytes !== undefined && bytes <= maxBytesInMemory ? new MemorySink(bytes) : new BlobSink();
+  return bytes !== undefined && bytes <= largeFileBytes ? new MemorySink(bytes) : new BlobSink();
 }

@@ -59,6 +59,7 @@ export function preflightHeaders(origins: readonly string[], request: Request): 
     ...headers,
     "access-control-allow-methods": "GET, POST",
     ...(requested !== null && { "access-control-allow-headers": requested }),
+    // A day in seconds, which is the most that Firefox accepts. Other browsers accept less.
     "access-control-max-age": "86400",
     vary: [vary, "access-control-request-headers"].filter((name) => name !== undefined).join(", "),
   };

@@ -11,7 +11,7 @@ export class Admission {
   #reportIdle!: () => void;
   /** Resolves when no request runs after `close`. */
   readonly #idle = new Promise<void>((resolve) => (this.#reportIdle = resolve));
-  /** A moving average of the time that a request takes, for `Retry-After`. */
+  /** A moving average of the time that a request takes, for `Retry-After`. It begins with a guess. */
   #averageMs = 1000;
 
   constructor({ maxConcurrent, maxQueue }: { readonly maxConcurrent: number; readonly maxQueue: number }) {

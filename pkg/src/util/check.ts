@@ -79,12 +79,15 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Max length of a quoted text. A message would otherwise contain a whole document that was given in place of something else. */
+const maxQuotedLength = 40;
+
 /** Describes `value`, for the end of "must be ..., not ...". */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === "string") return JSON.stringify(value.length > maxQuotedLength ? `${value.slice(0, maxQuotedLength)}…` : value);
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 

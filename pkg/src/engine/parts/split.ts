@@ -1,6 +1,9 @@
 import { RankletError } from "../../errors.js";
 
-/** Max predicted memory in bytes of a model that "auto" loads into several workers with a copy of the weights in each. */
+/**
+ * Max predicted memory in bytes of a model that "auto" loads into several workers with a copy of the weights in each. Each
+ * copy holds the weights again, so a larger one is split into layers.
+ */
 export const maxCopyBytes = 200e6;
 
 /** Max memory of all parts of a model, relative to one engine with all of it. Layers that share weights are not split. */

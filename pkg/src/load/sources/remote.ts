@@ -4,16 +4,13 @@ import type { CacheEntry } from "../../model/cache-entry.js";
 import { commitOf, folderOf, hubAdvice } from "../../model/hub.js";
 import { type HubListing, listHub } from "../../model/hub-listing.js";
 import { configFile, fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
-import { BlobSink, type PieceListener } from "../../model/sink.js";
+import { BlobSink, largeFileBytes, type PieceListener } from "../../model/sink.js";
 import type { Platform } from "../../platform/platform.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, OpenedFile, RemoteFolder, SourceContext } from "../stages.js";
 import { DownloadVerifier } from "../verify.js";
 import { Download } from "./download.js";
 import type { DownloadOptions } from "./file-response.js";
-
-/** Min size in bytes of weights that are read while they are downloaded. */
-const minArrivingBytes = 2 ** 25;
 
 /** Downloads files from a folder on a server, all of one commit. */
 export class RemoteSource implements FileSource {
@@ -88,7 +85,7 @@ export class RemoteSource implements FileSource {
       name: file.name,
       length: download.length,
       read: () => this.#read(file, download),
-      arrive: this.#arrives && isReadForward(file) && length >= minArrivingBytes ? arrive : undefined,
+      arrive: this.#arrives && isReadForward(file) && length >= largeFileBytes ? arrive : undefined,
       cancel: () => download.cancel(),
     };
   }
