@@ -7,18 +7,17 @@
 //   collect  collect.ts   runs list, fetch and verify for every file -> ArrivingFiles
 //   start    start/       hands the files to an engine: EngineInputs -> Scorer
 //   keep     keep.ts      takes the files from the cache instead, or puts them there once an engine accepts them
-import { engineModule, type EngineOptions, requireWebAssembly } from "../engine/compile.js";
+import { engineModule, requireWebAssembly } from "../engine/compile.js";
 import { withWarnings } from "../engine/info.js";
 import type { Platform } from "../platform/platform.js";
-import { type ArrivingFiles, wholeFiles } from "../model/arriving-file.js";
-import type { CacheEntry } from "../model/cache-entry.js";
+import { wholeFiles } from "../model/arriving-file.js";
 import { CachedScorer } from "../scoring/cache/cached-scorer.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { collectFiles } from "./collect.js";
-import { checkIntegrity } from "./integrity.js";
-import { type LoadSteps, loadThroughCache, noCacheWarnings, openCache, type OpenedCache } from "./keep.js";
+import { checkIntegrity, type Integrity } from "./integrity.js";
+import { type LoadSteps, loadThroughCache, noCacheWarnings, openCache } from "./keep.js";
 import { withLocalPath } from "./local-path.js";
 import { locateEngine, planLoad } from "./locate.js";
 import { reportCached } from "./progress.js";
@@ -30,16 +29,6 @@ import { startWhileArriving } from "./start/start-while-arriving.js";
 
 /** Starts an engine with the files of a model. */
 type StartScorer = (inputs: EngineInputs, signal: AbortSignal) => Promise<Scorer>;
-
-/** What the steps of one load share. */
-interface Load {
-  readonly platform: Platform;
-  readonly plan: LoadPlan;
-  readonly engine: EngineOptions;
-  readonly early: EarlyWorker | undefined;
-  readonly start: StartScorer;
-  readonly signal: AbortSignal;
-}
 
 /**
  * Checks the arguments of `load` and loads a model.
@@ -72,51 +61,40 @@ function checkRuntime(platform: Platform): void {
 }
 
 async function load(platform: Platform, plan: LoadPlan, start: StartScorer): Promise<LoadedModel> {
-  const { workers, wasm, fetch, signal: callerSignal, onProgress } = plan.options;
+  const { settings, workers, split, weights, integrity, wasm, fetch, signal: callerSignal, onProgress } = plan.options;
   const engine = { wasm: locateEngine(platform, wasm, fetch !== undefined), fetch };
   const cache = openCache(platform, plan);
   // Other starters have workers of their own.
   const early =
     start === startScorer && workers !== 0 && platform.startWorker !== undefined ? new EarlyWorker(platform.startWorker) : undefined;
+  const withEarly = early === undefined ? platform : { ...platform, startWorker: early.startWorker };
   const loading = withAbortController(callerSignal, async ({ signal }) => {
-    const parts: Load = { platform, plan, engine, early, start, signal };
     const steps: LoadSteps = {
-      collect: (entry) => collect(parts, entry),
-      start: (collecting) => startOn(parts, collecting),
+      collect: async (entry) => {
+        // A caller's hashes are checked before an engine sees the files.
+        const arrives = integrity === undefined && early?.leaksBlobs === false && entry?.hasPieces !== false;
+        return collectFiles(openSource(platform, plan, { entry, arrives, signal, onProgress }), weights);
+      },
+      start: async (collecting) => {
+        const [files, module] = await abortable(Promise.all([collecting, engineModule(platform, engine)]), signal);
+        return startWith({ platform: withEarly, module, files, settings, workers, split }, integrity, start, signal);
+      },
       offline: plan.offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),
     };
-    const loaded = await withLocalPath(platform, plan.location, loadThroughCache(cache, steps, signal));
-    return finish(parts, loaded, cache);
+    const { scorer, info } = await withLocalPath(platform, plan.location, loadThroughCache(cache, steps, signal));
+    if (signal.aborted) scorer.dispose();
+    throwIfAborted(signal);
+    const warnings = [...noCacheWarnings(platform, plan, cache), ...environmentWarnings(platform, plan.location)];
+    return { scorer: withScoreCache(platform, plan, scorer), info: withWarnings(info, warnings) };
   });
   return loading.finally(() => early?.end());
 }
 
-/** Reads the files from their location. */
-async function collect({ platform, plan, early, signal }: Load, entry: CacheEntry | undefined): Promise<ArrivingFiles> {
-  const { integrity, weights, onProgress } = plan.options;
-  // A caller's hashes are checked before an engine sees the files.
-  const arrives = integrity === undefined && early?.leaksBlobs === false && entry?.hasPieces !== false;
-  return collectFiles(openSource(platform, plan, { entry, arrives, signal, onProgress }), weights);
-}
-
-/** Starts an engine with the files, some of which may still be arriving. */
-async function startOn({ platform, plan, engine, early, start, signal }: Load, collecting: Promise<ArrivingFiles>): Promise<Scorer> {
-  const { settings, workers, split, integrity } = plan.options;
-  const [files, module] = await abortable(Promise.all([collecting, engineModule(platform, engine)]), signal);
-  const whole = wholeFiles(files).then((all) => (integrity === undefined ? all : checkIntegrity(all, integrity, platform)));
-  const withEarly = early === undefined ? platform : { ...platform, startWorker: early.startWorker };
-  const startWith = (given: ArrivingFiles, stop: AbortSignal): Promise<Scorer> =>
-    start({ platform: withEarly, module, files: given, settings, workers, split }, stop);
-  return startWhileArriving(files, whole, startWith, signal);
-}
-
-/** Adds the warnings and the cache of scores, unless the load was aborted meanwhile. */
-function finish({ platform, plan, signal }: Load, { scorer, info }: LoadedModel, cache: OpenedCache | undefined): LoadedModel {
-  const warnings = [...noCacheWarnings(platform, plan, cache), ...environmentWarnings(platform, plan.location)];
-  if (signal.aborted) scorer.dispose();
-  throwIfAborted(signal);
-  return { scorer: withScoreCache(platform, plan, scorer), info: withWarnings(info, warnings) };
+/** Starts an engine with files, some of which may still be arriving, and checks them once they are complete. */
+async function startWith(inputs: EngineInputs, integrity: Integrity | undefined, start: StartScorer, signal: AbortSignal): Promise<Scorer> {
+  const whole = wholeFiles(inputs.files).then((all) => (integrity === undefined ? all : checkIntegrity(all, integrity, inputs.platform)));
+  return startWhileArriving(inputs.files, whole, (files, stop) => start({ ...inputs, files }, stop), signal);
 }
 
 /** Adds the cache of scores, if the caller wants one. */
