@@ -64,7 +64,7 @@ function startLoading(platform: Platform, callersPlan: LoadPlan, key: string, op
   const loadHere = (): Promise<LoadedModel> => loadPlanned(platform, plan);
   const loadShared = async (name: string, open: OpenTabLink): Promise<LoadedModel> => {
     try {
-      return await loadInTabs(platform, { open, name, plan }, controller.signal, onProgress);
+      return await loadInTabs(platform, plan, open, name);
     } catch (error) {
       if (!(error instanceof NotSharedError)) throw error;
       const { scorer, info } = await loadHere();

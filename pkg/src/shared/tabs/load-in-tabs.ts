@@ -1,4 +1,5 @@
 import { engineModule } from "../../engine/compile.js";
+import type { CheckedLoadOptions } from "../../load/load-options.js";
 import { loadPlanned, withScoreCache } from "../../load/load.js";
 import { locateEngine } from "../../load/locate.js";
 import type { EngineInputs, LoadedModel, LoadPlan } from "../../load/stages.js";
@@ -11,24 +12,20 @@ import { WorkerScorer } from "../../worker/worker-scorer.js";
 import { RankletError } from "../../errors.js";
 import type { OpenTabLink } from "./tabs.js";
 
-/** The model that all tabs of an origin use, and how this tab would load it. */
-interface ModelOfTabs {
-  readonly open: OpenTabLink;
-  /** The model's name, the same in all tabs. */
-  readonly name: string;
-  readonly plan: LoadPlan;
+/** How this tab would load a model that all tabs share. */
+export interface SharedPlan extends LoadPlan {
+  readonly options: CheckedLoadOptions & {
+    readonly signal: AbortSignal;
+    readonly onProgress: (progress: DownloadProgress) => void;
+  };
 }
 
 /**
  * Loads a model that all tabs share.
+ * @param name the model's name, the same in all tabs
  * @throws NotSharedError if this is not possible; or as `loadPlanned`
  */
-export async function loadInTabs(
-  platform: Platform,
-  { open, name, plan }: ModelOfTabs,
-  signal: AbortSignal,
-  onProgress: (progress: DownloadProgress) => void,
-): Promise<LoadedModel> {
+export async function loadInTabs(platform: Platform, plan: SharedPlan, open: OpenTabLink, name: string): Promise<LoadedModel> {
   const module = (): Promise<WebAssembly.Module> =>
     engineModule(platform, { wasm: locateEngine(platform, plan.options.wasm, false), fetch: undefined });
   const connect = async (connectSignal: AbortSignal, report: (progress: DownloadProgress) => void): Promise<ConnectedModel> => {
@@ -52,7 +49,7 @@ export async function loadInTabs(
     }
   };
   const connector: Connector = { connect: (connectSignal) => connect(connectSignal, () => {}), end: () => {} };
-  const { connection, info } = await connect(signal, onProgress);
+  const { connection, info } = await connect(plan.options.signal, plan.options.onProgress);
   return { scorer: withScoreCache(platform, plan, new WorkerScorer(connector, info, connection)), info };
 }
 
