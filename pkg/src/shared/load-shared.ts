@@ -60,7 +60,9 @@ function startLoading(platform: Platform, callersPlan: LoadPlan, key: string, op
     model.lastProgress = progress;
     for (const listener of listeners) listener(progress);
   };
-  const plan = { ...callersPlan, options: { ...callersPlan.options, signal: controller.signal, onProgress } };
+  // Without `hub`, which was read when the model was located: it has the caller's listener, and connections to tabs keep the plan.
+  const hub = { revision: undefined, baseUrl: undefined, token: undefined };
+  const plan = { ...callersPlan, options: { ...callersPlan.options, hub, signal: controller.signal, onProgress } };
   const loadHere = (): Promise<LoadedModel> => loadPlanned(platform, plan);
   const loadShared = async (name: string, open: OpenTabLink): Promise<LoadedModel> => {
     try {

@@ -14,6 +14,8 @@ import { deferred } from "../support/pool.js";
 import { filesIn, startHub } from "../support/servers/hub.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
+const { loadShared } = await import(new URL("shared/load-shared.js", dist));
+const { node } = await import(new URL("platform/node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 const one = { workers: 1 };
 
@@ -163,6 +165,24 @@ test("a crashed engine is loaded again, with the collections of all its users", 
   assert.deepEqual(after, before);
   assert.equal(alive(), 1);
   for (const reranker of rerankers) reranker.dispose();
+});
+
+test("an engine of all tabs does not keep the listener of the call that loaded it", async () => {
+  setFlagsFromString("--expose-gc");
+  const reranker = await Reranker.load(url, { workers: 0 });
+  const { info } = reranker;
+  reranker.dispose();
+  const calls = { post: () => {}, listen: () => {}, keepAlive: () => {}, terminate: () => {} };
+  const openTabLink = async () => ({ calls, join: async () => info });
+  const load = async () => {
+    const onProgress = () => {};
+    return { loaded: await loadShared({ ...node, openTabLink }, url, { onProgress }), listener: new WeakRef(onProgress) };
+  };
+  const { loaded, listener } = await load();
+  await sleep(30);
+  runInNewContext("gc")();
+  assert.equal(listener.deref(), undefined);
+  loaded.scorer.dispose();
 });
 
 test("a forgotten reranker is freed with its worker, unless a call or a collection is in use", async () => {
