@@ -1,7 +1,7 @@
 // Builds dist/, whose folder wasm has the engine already (./build.sh wasm): compiles src/, bundles the entries and the worker's
 // programs, and copies the files that are fetched at run time to dist/assets.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";

@@ -1,6 +1,6 @@
 // The processor time of the programs that the bench has started. Other load on the machine changes it less than the time on
 // the clock.
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /**
  * Returns the processor time in milliseconds of all running descendants of this process, such as Chromium's processes;

@@ -1,3 +1,3 @@
-export { RankletError, errorCodes, type ErrorCode, type ErrorItem } from "./errors.js";
+export { type ErrorCode, type ErrorItem, errorCodes, RankletError } from "./errors.js";
 export type * from "./types/cache.js";
 export type * from "./types.js";

@@ -1,7 +1,7 @@
 import { element } from "../ui/dom.js";
 import { messageOf } from "../ui/errors.js";
-import { ownDocuments, type DocumentSet } from "./document-set.js";
-import { DocumentError, formatOf, readDocuments, type Format } from "./read-documents.js";
+import { type DocumentSet, ownDocuments } from "./document-set.js";
+import { DocumentError, type Format, formatOf, readDocuments } from "./read-documents.js";
 
 /** The dialog in which users type, paste or choose their own documents, or drop a file. */
 export class DocumentsDialog {

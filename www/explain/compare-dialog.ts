@@ -1,4 +1,4 @@
-import { RankletError, type ComparedExplanation, type Comparison, type Reranker } from "../../pkg/dist/index.js";
+import { type ComparedExplanation, type Comparison, RankletError, type Reranker } from "../../pkg/dist/index.js";
 import { element, setText } from "../ui/dom.js";
 import { messageOf } from "../ui/errors.js";
 import { signed } from "../ui/format.js";

@@ -1,6 +1,6 @@
 import type { Span } from "../../pkg/dist/index.js";
 import { make } from "../ui/dom.js";
-import { pieces, type HeatText } from "./heat-text.js";
+import { type HeatText, pieces } from "./heat-text.js";
 
 /**
  * The text of a row. While the row is closed, the text begins with the best sentence, which is marked. The whole text of an

@@ -1,6 +1,6 @@
 import "../../pkg/dist/default-model.js";
 import "../../pkg/dist/small-model.js";
-import { Reranker, type DownloadProgress, type ModelFileSet } from "../../pkg/dist/index.js";
+import { type DownloadProgress, type ModelFileSet, Reranker } from "../../pkg/dist/index.js";
 
 /** The model to rank with. */
 export type ModelChoice =

@@ -8,7 +8,7 @@ import { bytes } from "../ui/format.js";
 import { announce } from "../ui/status-line.js";
 import type { LoadCard } from "./load-card.js";
 import { adviceFor } from "./model-advice.js";
-import { downloadSize, loadModel, modelName, type DeviceChoice, type ModelChoice } from "./model-choice.js";
+import { type DeviceChoice, downloadSize, loadModel, type ModelChoice, modelName } from "./model-choice.js";
 
 export interface ModelControllerDependencies {
   readonly ranker: Ranker;

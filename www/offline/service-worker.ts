@@ -2,6 +2,7 @@
 // SHA-256 of a file: a new version of the page fetches changed files only, and damaged downloads are not cached.
 /// <reference lib="webworker" />
 export {};
+
 declare const self: ServiceWorkerGlobalScope;
 
 interface BuiltFile {

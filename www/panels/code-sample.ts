@@ -1,4 +1,4 @@
-import { hubPath, type DeviceChoice, type ModelChoice } from "../model/model-choice.js";
+import { type DeviceChoice, hubPath, type ModelChoice } from "../model/model-choice.js";
 import { element, make } from "../ui/dom.js";
 import { count, shorten } from "../ui/format.js";
 

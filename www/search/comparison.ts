@@ -1,7 +1,7 @@
 import type { DocumentSet } from "../documents/document-set.js";
 import { element, setText } from "../ui/dom.js";
 import { count, scoreText } from "../ui/format.js";
-import { passageIndexOf, PassageList } from "./passage-list.js";
+import { PassageList, passageIndexOf } from "./passage-list.js";
 import type { RowContent } from "./passage-row.js";
 import { RankChangeLines } from "./rank-change-lines.js";
 import type { RankedEntry, ResultOrders } from "./result-order.js";

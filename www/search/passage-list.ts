@@ -1,5 +1,5 @@
-import { motionAllowed } from "../ui/dom.js";
 import { ScorePanel } from "../explain/score-panel.js";
+import { motionAllowed } from "../ui/dom.js";
 import { PassageRow, type RowContent } from "./passage-row.js";
 
 const motion: KeyframeAnimationOptions = { duration: 420, easing: "cubic-bezier(0.2, 0.8, 0.2, 1)" };

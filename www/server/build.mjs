@@ -1,7 +1,7 @@
 // Builds the page into .build/www, a folder for any static server, with the engine and the default model. It needs pkg/dist,
 // which `node pkg/build.mjs` builds.
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 

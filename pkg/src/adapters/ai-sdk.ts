@@ -1,5 +1,5 @@
 // The entry `ranklet/ai-sdk`: a provider of reranking models for `rerank` of the AI SDK, versions 6 and 7.
-import { RankletError, type DocumentOptions, type LoadOptions, type Reranker, type Scores } from "ranklet";
+import { type DocumentOptions, type LoadOptions, RankletError, type Reranker, type Scores } from "ranklet";
 
 import { throwIfAborted } from "../util/abort.js";
 import { checkOptions, unchecked } from "../util/check.js";

@@ -1,5 +1,5 @@
 // The entry `ranklet/genkit`: a Genkit plug-in with rerankers.
-import { genkitPluginV2, reranker as defineReranker } from "genkit/plugin";
+import { reranker as defineReranker, genkitPluginV2 } from "genkit/plugin";
 import type { DocumentOptions, LoadOptions, Reranker, Scores } from "ranklet";
 
 import { checkOptions, unchecked } from "../util/check.js";

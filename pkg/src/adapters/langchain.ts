@@ -3,7 +3,7 @@ import type { DocumentOptions, RerankResult, Scores } from "ranklet";
 
 import { throwIfAborted } from "../util/abort.js";
 import { abortSignal, checkOptions, positiveInteger } from "../util/check.js";
-import { lazyReranker, rerankChecks, rerankerChecks, type RerankerOptions } from "./lazy-reranker.js";
+import { lazyReranker, type RerankerOptions, rerankChecks, rerankerChecks } from "./lazy-reranker.js";
 
 /** A document of LangChain. */
 export interface LangChainDocument {

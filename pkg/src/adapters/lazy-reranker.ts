@@ -1,4 +1,4 @@
-import { RankletError, Reranker, type DocumentOptions, type LoadOptions, type ModelSource, type ScoringOptions } from "ranklet";
+import { type DocumentOptions, type LoadOptions, type ModelSource, RankletError, Reranker, type ScoringOptions } from "ranklet";
 
 import { unchecked } from "../util/check.js";
 import { loadOnce } from "../util/load-once.js";

@@ -2,7 +2,7 @@
 import type { Reranker } from "ranklet";
 
 import { checkOptions } from "../util/check.js";
-import { lazyReranker, rerankerChecks, type RerankerOptions } from "./lazy-reranker.js";
+import { lazyReranker, type RerankerOptions, rerankerChecks } from "./lazy-reranker.js";
 
 /** Mastra's `RelevanceScoreProvider`. */
 export interface RelevanceScorer {

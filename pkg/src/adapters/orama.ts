@@ -2,7 +2,7 @@
 import type { DocumentOptions, Scores } from "ranklet";
 
 import { checkOptions, positiveInteger, unchecked } from "../util/check.js";
-import { lazyReranker, rerankChecks, rerankerChecks, type RerankerOptions } from "./lazy-reranker.js";
+import { lazyReranker, type RerankerOptions, rerankChecks, rerankerChecks } from "./lazy-reranker.js";
 
 /** Options of the plug-in. */
 export interface PluginOptions

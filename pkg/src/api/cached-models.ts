@@ -1,10 +1,10 @@
-import type { CachedModel, CachedModels, CacheLocation, CacheLookup } from "../types/cache.js";
 import { cacheName } from "../load/cache-options.js";
 import { weightsFile } from "../load/load-options.js";
 import { locate } from "../load/locate.js";
 import { cacheKey, openModelCache, partsOfKey, type StoredModel, storedModels } from "../model/cached-models.js";
 import type { Platform } from "../platform/platform.js";
 import type { ModelStores } from "../platform/store.js";
+import type { CachedModel, CachedModels, CacheLocation, CacheLookup } from "../types/cache.js";
 import type { ModelSource } from "../types.js";
 import { checkOptions, string } from "../util/check.js";
 

@@ -1,7 +1,7 @@
 import { RankletError } from "../errors.js";
 import type { DocumentOptions, StructuredText } from "../types.js";
 import { isObject, kindOf } from "../util/check.js";
-import { fieldOf, type Fields, valueAt } from "./fields.js";
+import { type Fields, fieldOf, valueAt } from "./fields.js";
 import textFieldsJson from "./text_fields.js";
 import { isMissing, scalarText, toValue, type Value } from "./values.js";
 import { toYaml } from "./yaml.js";

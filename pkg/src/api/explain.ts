@@ -1,4 +1,4 @@
-import { explained, type ExplanationStep } from "../scoring/explanation.js";
+import { type ExplanationStep, explained } from "../scoring/explanation.js";
 import type { ExplainedPair, Scorer } from "../scoring/scorer.js";
 import type { ComparedExplanation, CompareProgress, Comparison, ExplainCost, ExplainProgress, Explanation } from "../types.js";
 import { abortable, withAbortController } from "../util/abort.js";

@@ -1,10 +1,10 @@
-import type { CachedModels } from "../types/cache.js";
 import { downloadSize } from "../load/download-size.js";
 import { loadModel } from "../load/load.js";
 import type { LoadedModel } from "../load/stages.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
 import { loadShared } from "../shared/load-shared.js";
+import type { CachedModels } from "../types/cache.js";
 import type { LoadOptions, ModelInfo, ModelSource } from "../types.js";
 import { PlatformCache } from "./cached-models.js";
 import { LoadedReranker } from "./reranker.js";

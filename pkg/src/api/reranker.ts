@@ -52,7 +52,7 @@ import {
   streamRefusals,
 } from "./options.js";
 import { atLeast, chooseResults, scoredDocuments, toResult } from "./results.js";
-import { finished, scoreCall, type ScoreSettings } from "./score-call.js";
+import { finished, type ScoreSettings, scoreCall } from "./score-call.js";
 import type { ScoredDocument } from "./scored-document.js";
 
 /** The checked options that end a call which returns one result. */

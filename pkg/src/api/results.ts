@@ -1,6 +1,6 @@
 import type { PartialScores } from "../scoring/scorer.js";
 import type { DocumentInput, RerankResult } from "../types.js";
-import { fused, type Fusion } from "./fusion.js";
+import { type Fusion, fused } from "./fusion.js";
 import type { ScoredDocument } from "./scored-document.js";
 
 /** The checked options that choose and order results. */

@@ -1,6 +1,6 @@
 import { messageOf, RankletError } from "../errors.js";
-import { blobOfDataUrl } from "../util/data-url.js";
 import type { Platform } from "../platform/platform.js";
+import { blobOfDataUrl } from "../util/data-url.js";
 import { expectOk, type FetchFunction, isHtml, request, statusOf } from "../util/request.js";
 import { typeTag } from "../util/type-tag.js";
 

@@ -1,9 +1,8 @@
-import { type WasmCollection, WasmLoader, type WasmReranker, type WasmScoring } from "../wasm/ranklet.js";
-
 import { disposedError, isDeviceLost } from "../errors.js";
 import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
+import { type WasmCollection, WasmLoader, type WasmReranker, type WasmScoring } from "../wasm/ranklet.js";
 import { callEngine, callEngineAsync, freeQuietly } from "./call-engine.js";
 import { withGpuChoices } from "./gpu-choices.js";
 import { inLayers, parseInfo, withWarnings } from "./info.js";

@@ -1,6 +1,5 @@
-import { initSync } from "../wasm/ranklet.js";
-
 import { messageOf, RankletError } from "../errors.js";
+import { initSync } from "../wasm/ranklet.js";
 
 let started = false;
 let damage: RankletError | undefined;

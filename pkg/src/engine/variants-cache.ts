@@ -1,7 +1,6 @@
-import type { WasmReranker, WasmVariants } from "../wasm/ranklet.js";
-
 import { RankletError } from "../errors.js";
 import type { ExplainedPair } from "../scoring/scorer.js";
+import type { WasmReranker, WasmVariants } from "../wasm/ranklet.js";
 
 /** The pairs of a comparison. */
 const maxPairs = 2;

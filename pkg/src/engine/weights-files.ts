@@ -1,7 +1,6 @@
-import { ModelFiles, type WasmLoader } from "../wasm/ranklet.js";
-
 import { isWeightsFile } from "../model/model-files.js";
 import { BytesBlob } from "../util/bytes-blob.js";
+import { ModelFiles, type WasmLoader } from "../wasm/ranklet.js";
 import { type ArrivingData, ArrivingReader, isArriving } from "./arriving-reader.js";
 import { BlobReader } from "./blob-reader.js";
 import { callEngine } from "./call-engine.js";

@@ -1,12 +1,12 @@
 import {
   isPlainName,
   isShardName,
+  type ModelFile,
+  type ModelFiles,
   maxIndexBytes,
   maxModules,
   maxModulesBytes,
   maxShards,
-  type ModelFile,
-  type ModelFiles,
   moduleLayout,
   type WeightsForm,
 } from "../model/model-files.js";

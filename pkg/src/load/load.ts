@@ -9,8 +9,8 @@
 //   keep     keep.ts      takes the files from the cache instead, or puts them there once an engine accepts them
 import { engineModule, requireWebAssembly } from "../engine/compile.js";
 import { withWarnings } from "../engine/info.js";
-import type { Platform } from "../platform/platform.js";
 import { wholeFiles } from "../model/arriving-file.js";
+import type { Platform } from "../platform/platform.js";
 import { CachedScorer } from "../scoring/cache/cached-scorer.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { LoadOptions, ModelSource } from "../types.js";

@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
 import { embeddedModelOf, registeredModel } from "../model/embedded-models.js";
-import { folderOf, hubModel, type HubOptions, isHubId } from "../model/hub.js";
+import { folderOf, type HubOptions, hubModel, isHubId } from "../model/hub.js";
 import type { Platform } from "../platform/platform.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { isObject, kindOf } from "../util/check.js";

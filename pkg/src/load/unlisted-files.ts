@@ -1,6 +1,6 @@
 // Locations that do not list their files, such as a folder on a plain server. Browsers report each request for a file that does
 // not exist as an error, so hardly any is made.
-import { maxListedFiles, type ModelFile } from "../model/model-files.js";
+import { type ModelFile, maxListedFiles } from "../model/model-files.js";
 import { isObject } from "../util/check.js";
 import { parseSmallJson } from "./list.js";
 

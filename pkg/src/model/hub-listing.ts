@@ -1,5 +1,5 @@
 import { isObject } from "../util/check.js";
-import { request, type RequestOptions } from "../util/request.js";
+import { type RequestOptions, request } from "../util/request.js";
 import { commitOf, type HubModel } from "./hub.js";
 import { maxListedFiles } from "./model-files.js";
 

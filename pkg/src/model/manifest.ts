@@ -3,10 +3,10 @@ import type { FileVersion } from "./file-version.js";
 import {
   fixedFiles,
   fixedNames,
-  maxModules,
-  maxShards,
   type ModelFile,
   type ModelFiles,
+  maxModules,
+  maxShards,
   replacementsOf,
   type WeightsForm,
 } from "./model-files.js";

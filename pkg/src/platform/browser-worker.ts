@@ -2,8 +2,8 @@ import { newWorker, workerUrl } from "../assets.js";
 import { messageOf } from "../errors.js";
 import { isObject } from "../util/check.js";
 import { uniqueName, whenFree } from "../util/locks.js";
-import type { WorkerPort } from "../worker/port.js";
 import { isReady } from "../worker/guards/replies.js";
+import type { WorkerPort } from "../worker/port.js";
 import { WorkerStartError } from "../worker/worker-start-error.js";
 
 /** The reason for the end of a worker whose program did not start. */

@@ -1,5 +1,5 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 

@@ -6,7 +6,7 @@ import { readJsonObject } from "./body.js";
 import { type Dialect, dialectOf, errorBody, wrongFieldStatus } from "./dialect.js";
 import { HttpError, toHttpError } from "./http-error.js";
 import { Metrics } from "./metrics.js";
-import { type HandlerOptions, readSettings, type RerankerSource, type ServedReranker, type Settings } from "./options.js";
+import { type HandlerOptions, type RerankerSource, readSettings, type ServedReranker, type Settings } from "./options.js";
 import { readRerankRequest, readScoreRequest, withoutInputs } from "./rerank-request.js";
 import { rerankBody, scoreBody } from "./rerank-response.js";
 import { scorePairs } from "./score-pairs.js";

@@ -1,7 +1,7 @@
 import { RankletError } from "../errors.js";
 import type { Reranker } from "../index.js";
 import type { LongDocuments } from "../types.js";
-import { array, callback, type Check, checkOptions, nonNegativeInteger, oneOf, positiveInteger, string } from "../util/check.js";
+import { array, type Check, callback, checkOptions, nonNegativeInteger, oneOf, positiveInteger, string } from "../util/check.js";
 import { longDocumentsValues } from "../util/union-values.js";
 
 /**

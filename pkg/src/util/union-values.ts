@@ -1,6 +1,7 @@
 // The values of public types that are unions of strings, for checks of values from outside.
-import type { LongDocuments, Scores, StructuredText } from "../types.js";
+
 import type { ExplainedTexts, TextUnit } from "../types/explain.js";
+import type { LongDocuments, Scores, StructuredText } from "../types.js";
 
 /** A list of all strings of a union, in any order. tsc refuses a list that lacks one. */
 type AllOf<Union extends string, First extends string = Union> = [Union] extends [never]

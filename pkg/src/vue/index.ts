@@ -1,8 +1,8 @@
 // Composables for Vue 3.3 and later. Nothing is loaded on a server.
 import type { DocumentInput, ModelSource, Reranker } from "ranklet";
 import {
-  computed,
   type ComputedRef,
+  computed,
   getCurrentInstance,
   type MaybeRefOrGetter,
   onMounted,

@@ -4,8 +4,8 @@ import type { PartSettings } from "../engine/parts/split.js";
 import type { FileData } from "../engine/weights-files.js";
 import { isDeviceLost, messageOf, RankletError } from "../errors.js";
 import type { Scorer } from "../scoring/scorer.js";
-import { OtherLayers } from "./layers/other-layers.js";
 import { callOf, parseRequest } from "./guards/requests.js";
+import { OtherLayers } from "./layers/other-layers.js";
 import type { Reply, Request } from "./protocol.js";
 
 /** Sends the replies of a host. */

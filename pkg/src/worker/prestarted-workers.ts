@@ -1,5 +1,5 @@
-import { WorkerConnection } from "./worker-connection.js";
 import type { WorkerPort } from "./port.js";
+import { WorkerConnection } from "./worker-connection.js";
 import type { WorkerStart } from "./worker-starter.js";
 
 /**

@@ -3,8 +3,8 @@ import { RankletError } from "../errors.js";
 import type { JobOptions } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
-import type { Movable, WorkerPort } from "./port.js";
 import { parseReply } from "./guards/replies.js";
+import type { Movable, WorkerPort } from "./port.js";
 import type { Reply, Request } from "./protocol.js";
 import { WorkerStartError } from "./worker-start-error.js";
 

@@ -1,12 +1,12 @@
-import type { EngineSettings } from "../engine/engine.js";
 import { isArriving } from "../engine/arriving-reader.js";
+import type { EngineSettings } from "../engine/engine.js";
 import { inWorkers } from "../engine/info.js";
 import type { LayersPlan, SplitRequest } from "../engine/parts/split.js";
 import type { FileData } from "../engine/weights-files.js";
 import { RankletError } from "../errors.js";
 import { ArrivingFile, type ArrivingFiles, wholeFiles } from "../model/arriving-file.js";
-import type { Movable, WorkerPort } from "./port.js";
 import { BytesBlob } from "../util/bytes-blob.js";
+import type { Movable, WorkerPort } from "./port.js";
 import { sharedBytes } from "./shared-bytes.js";
 import { type ConnectedModel, type Connector, WorkerConnection } from "./worker-connection.js";
 

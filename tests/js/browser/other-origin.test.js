@@ -1,14 +1,13 @@
 // The package from another origin, such as a CDN.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-
-import { launchChromium } from "../support/browsers/chromium.js";
-import { serveFolder } from "../support/servers/folder.js";
-import { dist } from "../support/paths.js";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { launchChromium } from "../support/browsers/chromium.js";
+import { dist } from "../support/paths.js";
+import { serveFolder } from "../support/servers/folder.js";
 
 describe("the package from another origin", () => {
   let cdn;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openAsBlob, readFileSync, readdirSync } from "node:fs";
+import { openAsBlob, readdirSync, readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
-import { openPage, rank, screenshot, screens, texts, whenCached, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
+import { openPage, rank, screens, screenshot, texts, whenCached, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
 import { startProxy } from "../support/servers/proxy.js";
 
 const weights = "/assets/default/model.safetensors";

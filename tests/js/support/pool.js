@@ -1,5 +1,5 @@
 // Pools of workers that record their messages and can be made to fail.
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
 import { checkpoint, checkpoints } from "./models/fixtures.js";

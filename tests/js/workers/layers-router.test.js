@@ -1,9 +1,8 @@
 // The way of micro-batches through workers that each hold some layers, with workers that answer when a test tells them to.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-
-import { deferred } from "../support/pool.js";
 import { dist } from "../support/paths.js";
+import { deferred } from "../support/pool.js";
 
 const { LayersRouter } = await import(new URL("worker/layers/layers-router.js", dist));
 

@@ -10,7 +10,6 @@ import { dist, root } from "../support/paths.js";
 import {
   deferred,
   failing,
-  layeredUrl as url,
   loadLayers,
   manyDocuments,
   modelFiles,
@@ -18,6 +17,7 @@ import {
   requestsOf,
   silent,
   trapping,
+  layeredUrl as url,
   whenEnded,
 } from "../support/pool.js";
 

@@ -1,7 +1,7 @@
 // Fuzzes the worker protocol with arbitrary messages, and with real ones in which a part is replaced. RANKLET_FUZZ_SECONDS is
 // the time for each side (`./build.sh test --long` sets it).
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { before, describe, test } from "node:test";
 import { setImmediate as nextTask } from "node:timers/promises";
 

@@ -1,6 +1,5 @@
-import type { WasmScoring } from "../../wasm/ranklet.js";
-
 import { abortable } from "../../util/abort.js";
+import type { WasmScoring } from "../../wasm/ranklet.js";
 import { callEngine } from "../call-engine.js";
 import type { StepBudget } from "../step-budget.js";
 

@@ -1,12 +1,12 @@
 import { messageOf, RankletError } from "../../errors.js";
 import type { EarlierContent, FileVersion } from "../../model/file-version.js";
+import type { Sink } from "../../model/sink.js";
 import { abortable } from "../../util/abort.js";
 import { TransientError } from "../../util/request.js";
 import { addBlob, hashOf, type Sha256 } from "../../util/sha256.js";
 import { type AnnouncedFile, checkCommit, checkHash, checkLength } from "../verify.js";
 import { Attempts } from "./attempts.js";
 import { type DownloadOptions, type FileResponse, requestFile } from "./file-response.js";
-import type { Sink } from "../../model/sink.js";
 
 /** A connection that delivers no byte for this long is closed, and the download continues on another one. */
 const maxSilenceMs = 60_000;

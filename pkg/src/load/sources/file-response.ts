@@ -1,7 +1,7 @@
 import { RankletError } from "../../errors.js";
 import type { AvailableBytes } from "../../model/file-version.js";
 import { commitOf } from "../../model/hub.js";
-import { isHtml, request, type RequestOptions, statusOf, TransientError } from "../../util/request.js";
+import { isHtml, type RequestOptions, request, statusOf, TransientError } from "../../util/request.js";
 import type { AnnouncedLength } from "../verify.js";
 import { maxRetryAfterMs } from "./attempts.js";
 import { ReadAhead } from "./read-ahead.js";

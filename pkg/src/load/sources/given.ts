@@ -1,5 +1,5 @@
 import { RankletError } from "../../errors.js";
-import { fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { fixedNames, type ModelFile, missingMessage, missingWeightsMessage } from "../../model/model-files.js";
 import { newSink } from "../../model/sink.js";
 import { kindOf } from "../../util/check.js";
 import { blobOfDataUrl } from "../../util/data-url.js";

@@ -1,5 +1,5 @@
 import { messageOf, RankletError } from "../../errors.js";
-import { fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { fixedNames, type ModelFile, missingMessage, missingWeightsMessage } from "../../model/model-files.js";
 import type { Platform } from "../../platform/platform.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, LocalFolder, OpenedFile, SourceContext } from "../stages.js";

@@ -3,7 +3,7 @@ import { ArrivingFile } from "../../model/arriving-file.js";
 import type { CacheEntry } from "../../model/cache-entry.js";
 import { commitOf, folderOf, hubAdvice } from "../../model/hub.js";
 import { type HubListing, listHub } from "../../model/hub-listing.js";
-import { configFile, fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { configFile, fixedNames, type ModelFile, missingMessage, missingWeightsMessage } from "../../model/model-files.js";
 import { BlobSink, largeFileBytes, type PieceListener } from "../../model/sink.js";
 import type { Platform } from "../../platform/platform.js";
 import { ProgressTally } from "../progress.js";

@@ -12,7 +12,7 @@ import { type WorkerStart, WorkerStarter } from "../../worker/worker-starter.js"
 const maxAutoWorkers = 4;
 
 /** What workers need, and how many there are. */
-interface WorkerInputs extends WorkerStart {
+export interface WorkerInputs extends WorkerStart {
   readonly workers: "auto" | number;
   /** How several workers share the model. `"auto"` is `"copies"` for a given number of workers. */
   readonly split: "auto" | "copies" | "layers";

@@ -1,6 +1,7 @@
 import { engineModule } from "../../engine/compile.js";
-import type { CheckedLoadOptions } from "../../load/load-options.js";
+import { RankletError } from "../../errors.js";
 import { loadPlanned, withScoreCache } from "../../load/load.js";
+import type { CheckedLoadOptions } from "../../load/load-options.js";
 import { locateEngine } from "../../load/locate.js";
 import type { EngineInputs, LoadedModel, LoadPlan } from "../../load/stages.js";
 import type { Platform } from "../../platform/platform.js";
@@ -9,11 +10,10 @@ import type { DownloadProgress, ModelInfo } from "../../types.js";
 import { abortable } from "../../util/abort.js";
 import { type ConnectedModel, type Connector, WorkerConnection } from "../../worker/worker-connection.js";
 import { WorkerScorer } from "../../worker/worker-scorer.js";
-import { RankletError } from "../../errors.js";
 import type { OpenTabLink } from "./tabs.js";
 
 /** How this tab would load a model that all tabs share. */
-export interface SharedPlan extends LoadPlan {
+interface SharedPlan extends LoadPlan {
   readonly options: CheckedLoadOptions & {
     readonly signal: AbortSignal;
     readonly onProgress: (progress: DownloadProgress) => void;

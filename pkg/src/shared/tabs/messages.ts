@@ -3,13 +3,13 @@
 // of the package.
 import { isArriving } from "../../engine/arriving-reader.js";
 import type { EngineSettings } from "../../engine/engine.js";
-import { type ErrorCode, errorCodes, type ErrorItem } from "../../errors.js";
+import { type ErrorCode, type ErrorItem, errorCodes } from "../../errors.js";
 import type { ModelFiles } from "../../model/model-files.js";
 import type { DownloadProgress, ModelInfo } from "../../types.js";
 import { isObject } from "../../util/check.js";
 import { isInfo, isItem } from "../../worker/guards/replies.js";
-import { maxWorkers } from "../../worker/pool.js";
 import { type Fields, type Guards, isCount, isFiles, isSettings, parse } from "../../worker/guards/values.js";
+import { maxWorkers } from "../../worker/pool.js";
 
 /** A message of a tab. */
 export type TabMessage =

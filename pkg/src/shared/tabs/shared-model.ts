@@ -1,11 +1,11 @@
 import { messageOf, RankletError } from "../../errors.js";
 import { startInWorkers } from "../../load/start/start-in-workers.js";
 import type { Scorer } from "../../scoring/scorer.js";
+import type { DownloadProgress } from "../../types.js";
 import { whenFree } from "../../util/locks.js";
 import { Host, type HostedEngine } from "../../worker/host.js";
 import type { WorkerPort } from "../../worker/port.js";
 import { WorkerStartError } from "../../worker/worker-start-error.js";
-import type { DownloadProgress } from "../../types.js";
 import { type CollectionNumbers, SharedScorer } from "../shared-scorer.js";
 import { parseTabMessage, type SharedMessage, type TabMessage } from "./messages.js";
 import { Tab } from "./tab.js";

@@ -1,9 +1,9 @@
-import type { SharedScorer } from "../shared-scorer.js";
 import { isObject } from "../../util/check.js";
 import { uniqueName, whenFree } from "../../util/locks.js";
-import type { WorkerPort } from "../../worker/port.js";
 import { isReady } from "../../worker/guards/replies.js";
+import type { WorkerPort } from "../../worker/port.js";
 import type { Reply } from "../../worker/protocol.js";
+import type { SharedScorer } from "../shared-scorer.js";
 import type { SharedMessage } from "./messages.js";
 
 /** A tab that uses the model, as the shared worker sees it. */

@@ -3,7 +3,7 @@ import type { RankletError } from "../../errors.js";
 import { throwIfAborted, withAbortController } from "../../util/abort.js";
 import type { PrestartedWorkers } from "../prestarted-workers.js";
 import { type ConnectedModel, type Connector, WorkerConnection } from "../worker-connection.js";
-import { movedWith, filesFor, loadIntoWorker, type WorkerStart } from "../worker-starter.js";
+import { filesFor, loadIntoWorker, movedWith, type WorkerStart } from "../worker-starter.js";
 import { LayersRouter } from "./layers-router.js";
 
 /** A model after its first worker has decided how it is split. */

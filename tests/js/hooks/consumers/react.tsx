@@ -1,5 +1,5 @@
 // Compiled and never run: components of React, and code that must not compile.
-import { useRanking, useReranker, type Ranking, type RerankerState } from "ranklet/react";
+import { type Ranking, type RerankerState, useRanking, useReranker } from "ranklet/react";
 
 interface Row {
   readonly id: number;

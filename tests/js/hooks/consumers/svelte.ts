@@ -1,5 +1,5 @@
 // Compiled and never run: what a component of Svelte writes, and code that must not compile.
-import { useRanking, useReranker, type Ranking } from "ranklet/svelte";
+import { type Ranking, useRanking, useReranker } from "ranklet/svelte";
 
 interface Row {
   readonly id: number;

@@ -1,5 +1,5 @@
 // Compiled and never run: a component of Vue, and code that must not compile.
-import { useRanking, useReranker, type Ranking } from "ranklet/vue";
+import { type Ranking, useRanking, useReranker } from "ranklet/vue";
 import { computed, defineComponent, ref } from "vue";
 
 interface Row {

@@ -9,11 +9,11 @@ import { setTimeout as wait } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 
 import { assertClose, rejectsWith } from "../../support/assert.js";
-import { scoresFrom, pairs } from "../../support/models/hub-model.js";
+import { pairs, scoresFrom } from "../../support/models/hub-model.js";
 import { writeRandomModel } from "../../support/models/random-model.js";
+import { inShards } from "../../support/models/safetensors.js";
 import { dist } from "../../support/paths.js";
 import { filesIn } from "../../support/servers/hub.js";
-import { inShards } from "../../support/models/safetensors.js";
 import { until } from "../../support/until.js";
 
 const { loadModel } = await import(new URL("load/load.js", dist));

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Returns the memory in bytes of all processes that this one has started, directly or not. Linux only. */
 export function memoryOfDescendants() {

@@ -1,21 +1,21 @@
 // Compiled and never run: code that users of the package write, and code that must not compile.
 import {
-  Reranker,
-  RankletError,
-  errorCodes,
   type Collection,
   type CollectionRanking,
   type ErrorCode,
   type ErrorItem,
   type Explanation,
+  errorCodes,
   type ModelInfo,
   type ModelSource,
+  RankletError,
+  Reranker,
   type RerankResponse,
   type StreamPart,
 } from "ranklet";
 import model from "ranklet/default-model";
-import small from "ranklet/small-model";
 import { createHandler, type HandlerOptions, type RerankHandler } from "ranklet/server";
+import small from "ranklet/small-model";
 
 const controller = new AbortController();
 
