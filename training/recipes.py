@@ -113,7 +113,7 @@ RECIPES = {
                     repeat={**WRITTEN_REPEAT, "wikiqa-dev": 6},
                 ),
                 Settings(
-                    steps=7400,
+                    steps=7150,
                     cooldown=2000,
                     learning_rate=1.2e-4,
                     lists=16,

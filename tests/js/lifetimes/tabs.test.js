@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { query, small, withTabs } from "../support/browsers/shared-tabs.js";
+import { fixture, query, small, withTabs } from "../support/browsers/shared-tabs.js";
 import { unmappedMemoryOfDescendants } from "../support/children/memory.js";
 import { filesIn, startHub } from "../support/servers/hub.js";
 

@@ -9,7 +9,7 @@ import { sendFixture, startSite } from "../servers/package-site.js";
 import { launchChromium } from "./chromium.js";
 
 export const query = "how do bees survive the winter";
-const fixture = checkpoint((labels) => labels === 1);
+export const fixture = checkpoint((labels) => labels === 1);
 export const small = `/fixtures/${fixture.name}/`;
 
 /** Registers the hooks of a suite; returns functions to open tabs and to call them. */
