@@ -114,7 +114,7 @@ RECIPES = {
                 ),
                 Settings(
                     steps=7150,
-                    cooldown=2000,
+                    cooldown=1550,
                     learning_rate=1.2e-4,
                     lists=16,
                     micro_batch=32,
