@@ -28,11 +28,8 @@ async function search() {
   try {
     // `latest` ends the ranking for the key press before, also if there are no candidates now.
     for await (const { results, done, total } of collection.rank(query, { candidates, topN: 5, latest: true })) {
-      if (done === total)
-        show(
-          results.map(({ index }) => index),
-          "Ranked by meaning.",
-        );
+      const best = results.map(({ index }) => index);
+      if (done === total) show(best, "Ranked by meaning.");
     }
   } catch (error) {
     if (error.code !== "aborted") throw error;
