@@ -53,8 +53,9 @@ async function startSplit(
   options: PoolOptions<SplitRequest["mode"]>,
   signal: AbortSignal,
 ): Promise<Scorer> {
-  const prestarted = PrestartedWorkers.start(first, start, options.workers - 1);
-  const request = { mode: options.mode, workers: options.workers, maxBytes: start.settings.max_memory_bytes };
+  const { mode, workers: count } = options;
+  const prestarted = PrestartedWorkers.start(first, start, count - 1);
+  const request = { mode, workers: count, maxBytes: start.settings.max_memory_bytes };
   const { plan, model, connector } = await prestarted.whileLoading(
     LayersConnector.load(new WorkerConnection(first), prestarted, request, signal),
   );
@@ -73,16 +74,17 @@ async function startSplit(
  * some layers into each worker.
  */
 async function raceDevices(first: WorkerPort, start: WorkerStart, options: PoolOptions, signal: AbortSignal): Promise<Scorer> {
-  const { mode } = options;
-  const onCpu = { ...start, settings: { ...start.settings, device: "cpu" } };
-  const racing = { ...start, settings: { ...start.settings, cpu_workers: options.workers } };
-  const prestarted = PrestartedWorkers.start(first, onCpu, options.workers - 1);
+  const { mode, workers } = options;
+  const { settings } = start;
+  const onCpu = { ...start, settings: { ...settings, device: "cpu" } };
+  const racing = { ...start, settings: { ...settings, cpu_workers: workers } };
+  const prestarted = PrestartedWorkers.start(first, onCpu, workers - 1);
   const scorer = await prestarted.whileLoading(WorkerScorer.load(first, racing, signal, onCpu));
   const hasGpu = scorer.info.backend.device === "webgpu";
   const { memoryBytes, backend } = scorer.info;
-  const copies = mode === "auto" ? copiesFor(memoryBytes, options.workers, start.settings.max_memory_bytes) : options.workers;
+  const copies = mode === "auto" ? copiesFor(memoryBytes, workers, settings.max_memory_bytes) : workers;
   const isSplit = mode === "layers" || (mode === "auto" && copies === 1 && memoryBytes > maxCopyBytes);
-  if (!hasGpu && options.workers > 1 && isSplit) {
+  if (!hasGpu && workers > 1 && isSplit) {
     prestarted.end();
     scorer.dispose();
     const split = { ...onCpu, settings: { ...onCpu.settings, reason: backend.reason } };
