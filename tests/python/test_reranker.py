@@ -195,7 +195,7 @@ def test_score_cache_gives_the_same_scores_without_reading_tokens() -> None:
 
 
 def test_long_documents_are_scored_in_chunks_with_spans_in_code_points(reranker: Reranker) -> None:
-    document = "😀 é filler words " * 300 + DOCUMENTS[1] + " more words" * 300
+    document = "😀 é filler words " * 300 + DOCUMENTS[1] + " 😀 é filler words" * 300
     result = reranker.rerank(QUERY, [document], long_documents="chunk").results[0]
     assert result.span is not None and DOCUMENTS[1] in document[slice(*result.span)]
     assert result.score > reranker.rerank(QUERY, [document]).results[0].score

@@ -36,4 +36,4 @@ def test_examples_of_moving_from_other_libraries_find_the_answer() -> None:
 
 def test_examples_of_the_guide_run() -> None:
     lines = printed_by("docs/python.md").splitlines()
-    assert lines[0].startswith("Paris ") and lines[-3:] == ["1", "capital 0.8", "0 1"]
+    assert lines[0].startswith("Paris ") and lines[-3:] == ["1", "capital 0.9", "0 1"]
