@@ -1,6 +1,6 @@
 """The models that these scripts make, and how."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from train.loop import Settings
 
@@ -36,6 +36,15 @@ QA_REPEAT = {**WITHOUT_SHORT, "dl22": 16, "wikiqa": 20, "xquad": 4}
 SHORT_REPEAT = {"dl22": 16, "wikiqa": 10, "wikiqa-dev": 10, "xquad": 2, "sentences": 2, "written": 0}
 # The written questions, and enough of the others to keep what the model can do.
 WRITTEN_REPEAT = {"dl22": 20, "wikiqa": 6, "made": 0.2, "sentences": 0.5, "scifact": 0.5}
+# The first stage of the refined default model.
+DEFAULT_REFINED = Settings(
+    steps=3300,
+    cooldown=1600,
+    learning_rate=8e-5,
+    micro_batch=32,
+    average=0.998,
+    repeat={**WRITTEN_REPEAT, "wikiqa-dev": 6},
+)
 
 RECIPES = {
     recipe.name: recipe
@@ -103,25 +112,7 @@ RECIPES = {
             vocabulary=None,
             embeddings="",
             dtype="q8",
-            stages=(
-                Settings(
-                    steps=3300,
-                    cooldown=1600,
-                    learning_rate=8e-5,
-                    micro_batch=32,
-                    average=0.998,
-                    repeat={**WRITTEN_REPEAT, "wikiqa-dev": 6},
-                ),
-                Settings(
-                    steps=7150,
-                    cooldown=1550,
-                    learning_rate=1.2e-4,
-                    lists=16,
-                    micro_batch=32,
-                    average=0.998,
-                    repeat={**WRITTEN_REPEAT, "wikiqa-dev": 6},
-                ),
-            ),
+            stages=(DEFAULT_REFINED, replace(DEFAULT_REFINED, steps=7150, cooldown=1550, learning_rate=1.2e-4, lists=16)),
             fit_logits=True,
             start_share=0.3,
         ),

@@ -109,9 +109,9 @@ class Run:
             torch.manual_seed(self.settings.seed)
 
     def save(self):
-        """Writes the checkpoint, whole or not at all. All processes have the same state: the first one writes it, the others wait.
+        """Writes the checkpoint, whole or not at all. All processes have the same state, so the first one writes it.
 
-        They must, because the next stage of each reads the checkpoint.
+        The others wait, because each reads the checkpoint at the start of the next stage.
         """
         if processes.rank() == 0:
             self.write_checkpoint()

@@ -22,8 +22,8 @@ const copies = {
 };
 
 /**
- * Whether the service worker caches a file when the page fetches it instead of in advance: large files, and those that not every
- * browser needs.
+ * Returns whether the service worker caches a file only after the page has fetched it. These are large files, and files that some
+ * browsers do not need.
  */
 const cachedOnDemand = (path) => path.startsWith("assets/") && path !== "assets/worker.js";
 

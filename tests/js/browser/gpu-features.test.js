@@ -93,7 +93,7 @@ function rejectFeatures() {
 
 /**
  * Runs in the page: loads a model and scores pairs.
- * @param kernels the kernels to put into the cache, instead of those that an earlier page chose
+ * @param kernels replaces the kernels that an earlier page stored in the cache
  */
 async function score({ options, pairs, kernels }) {
   if (kernels !== undefined) {

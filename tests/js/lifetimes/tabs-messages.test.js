@@ -1,4 +1,4 @@
-// Tabs that send what this version of the package does not: they keep nobody waiting, and harm no other tab.
+// Tabs with another version of the package, and invalid messages. No other tab waits for them or is harmed.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
