@@ -63,7 +63,7 @@ pub(crate) struct ServeArguments {
     /// truncate: cut a document that does not fit; chunk: score it in overlapping chunks.
     #[arg(long, value_name = "METHOD", default_value = "truncate", value_parser = option::<LongDocuments>)]
     long_documents: LongDocuments,
-    /// The instruction for models whose prompt contains one. The field `instruction` of a request replaces it.
+    /// The instruction, for a model whose prompt contains one. The field `instruction` of a request replaces it.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     instruction: Option<String>,
     /// Maximum size of a request's body in bytes.
