@@ -2,8 +2,9 @@
 
     python training/table.py --data DIR --work DIR NAME=FOLDER...
 
-nDCG has linear gain; intervals are 95 % bootstrap intervals over queries, and p-values are those of paired permutation
-tests against the first model. `default` as a folder is the embedded model.
+nDCG has linear gain; `--measure` chooses another of `ranklet eval`, such as mrr@10. Intervals are 95 % bootstrap intervals over queries, and p-values are those of paired permutation
+tests against the first model. `default` as a folder is the embedded model. `--development` takes the development queries and
+the hard questions instead of the report's collections.
 
 With `--calibration` it prints the expected calibration error instead: of the model's own probabilities, and after fitting
 scale and offset to the development pairs. Passages of TREC DL21 are relevant from gain 2 on, and only judged ones count.
@@ -12,35 +13,53 @@ scale and offset to the development pairs. Passages of TREC DL21 are relevant fr
 import argparse
 import json
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from data import written
 from data.sources import read_all
-from evaluate import reported
+from evaluate import reported, runs
 from evaluate.calibration import expected_error, fit, sigmoid
-from evaluate.development import development_sets, labeled_pairs
+from evaluate.development import development_sets, hard_questions, labeled_pairs, run_and_judgments
 
-MEASURE = "ndcg@10"
 # The lowest gain of a relevant document, where it is not 1.
 MIN_GAINS = {"TREC DL21": 2}
 
 
-def evaluate(ranklet, run, judgments, first, second=None):
-    """Returns the report of `ranklet eval` on one model, or on two that are compared. "default" is the embedded model."""
-    command = [ranklet, "eval", "--run", run, "--qrels", judgments, "--measures", MEASURE, "--json"]
-    if first != "default":
-        command += ["--model", first]
-    if second is not None:
-        command += ["--compare", second]
-    done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)
+@dataclass(frozen=True)
+class Evaluation:
+    """Runs `ranklet eval` with one measure."""
 
+    ranklet: Path
+    measure: str
 
-def figure(report, system):
-    """Returns the mean of a system with its interval."""
-    low, high = report["intervals"][system][MEASURE]
-    return f"{report[system][MEASURE]:.4f} ({low:.3f} to {high:.3f})"
+    def report(self, run, judgments, first, second=None):
+        """Returns the report on one model, or on two that are compared. "default" is the embedded model."""
+        command = [self.ranklet, "eval", "--run", run, "--qrels", judgments, "--measures", self.measure, "--json"]
+        if first != "default":
+            command += ["--model", first]
+        if second is not None:
+            command += ["--compare", second]
+        done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True)
+        return json.loads(done.stdout)
+
+    def figure(self, report, system):
+        """Returns the mean of a system with its interval."""
+        low, high = report["intervals"][system][self.measure]
+        return f"{report[system][self.measure]:.4f} ({low:.3f} to {high:.3f})"
+
+    def rows(self, models, paths):
+        """Yields the table's rows: BM25, each model, and its difference from the first model."""
+        first, *others = models
+        alone = {name: self.report(*path, models[first]) for name, path in paths.items()}
+        yield ["BM25", *(self.figure(report, "first_stage") for report in alone.values())]
+        yield [first, *(self.figure(report, "reranked") for report in alone.values())]
+        for other in others:
+            reports = [self.report(*path, models[first], models[other]) for path in paths.values()]
+            yield [other, *(self.figure(report, "compared") for report in reports)]
+            yield [f"{other} less {first}", *(difference(report) for report in reports)]
 
 
 def difference(report):
@@ -50,16 +69,10 @@ def difference(report):
     return f"{found['difference']:+.4f} ({low:+.3f} to {high:+.3f}, p {found['p_value']:.3f})"
 
 
-def rows(ranklet, models, paths):
-    """Yields the table's rows: BM25, each model, and its difference from the first model."""
-    first, *others = models
-    alone = {name: evaluate(ranklet, *path, models[first]) for name, path in paths.items()}
-    yield ["BM25", *(figure(report, "first_stage") for report in alone.values())]
-    yield [first, *(figure(report, "reranked") for report in alone.values())]
-    for other in others:
-        reports = [evaluate(ranklet, *path, models[first], models[other]) for path in paths.values()]
-        yield [other, *(figure(report, "compared") for report in reports)]
-        yield [f"{other} less {first}", *(difference(report) for report in reports)]
+def development(data):
+    """Returns the runs and judgments of the development queries and of the hard questions, by collection."""
+    sets = {**development_sets(read_all(data)), "hard questions": hard_questions(written.collection())}
+    return {name: run_and_judgments(entries) for name, entries in sets.items()}
 
 
 def logits(ranklet, model, pairs):
@@ -108,14 +121,17 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--ranklet", type=Path, default=Path("target/release/ranklet"))
-    parser.add_argument("--calibration", action="store_true", help="print calibration errors")
+    parser.add_argument("--measure", default="ndcg@10", help="one of `ranklet eval` (default: ndcg@10)")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--development", action="store_true", help="take the queries that choose settings")
+    kind.add_argument("--calibration", action="store_true", help="print calibration errors")
     parser.add_argument("models", nargs="+", metavar="NAME=FOLDER")
     options = parser.parse_args()
     models = dict(model.split("=", 1) for model in options.models)
-    paths = reported.write(options.data, options.work)
+    paths = runs.write(development(options.data) if options.development else reported.read(options.data), options.work)
     print("| model | " + " | ".join(paths) + " |")
     print("|---" * (len(paths) + 1) + "|")
-    make_rows = rows(options.ranklet, models, paths)
+    make_rows = Evaluation(options.ranklet, options.measure).rows(models, paths)
     if options.calibration:
         make_rows = calibration_rows(options.ranklet, models, paths, options.data)
     for row in make_rows:

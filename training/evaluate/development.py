@@ -1,11 +1,13 @@
 """Measures a model on the development queries: cheap enough to run while training.
 
 TREC DL22 has no judgments. SPLADE++'s ranks stand for them here: gain 3 for its best 5 passages, 2 for the next 15, 1 for
-the next 30, over BM25's top 100. The other collections have labels; their candidates are BM25's best 30.
+the next 30, over BM25's top 100. The other collections have labels; their candidates are BM25's best 30. The hard questions
+are those of the written collection whose topic has much in common with them, and the answer little.
 """
 
 import math
 import random
+from collections import Counter
 
 import torch
 from tokenizers import Tokenizer
@@ -15,6 +17,8 @@ from train.batches import PairEncoder, score
 
 SPLADE_GAINS = ((5, 3), (20, 2), (50, 1))
 BM25_CANDIDATES = 30
+# Candidates of a hard question beside the passages of its topic.
+BESIDE_TOPIC = 8
 # Queries per collection.
 QUERIES = 40
 
@@ -55,6 +59,41 @@ def development_sets(collections):
                 entries.append((query.text, [collection.passages[name] for name in chosen], gains, judged))
         sets[collection.name] = entries
     return sets
+
+
+def hard_questions(collection):
+    """Returns the first question of each passage in the development topics, as `development_sets` does its queries.
+
+    The first question of a written passage is a full one that shares few words with the answer. Its candidates are the passages
+    of its topic and BM25's best of all topics.
+    """
+    ids = list(collection.passages)
+    position = {name: row for row, name in enumerate(ids)}
+    index = Index(collection.passages.values())
+    entries, seen = [], set()
+    for query in collection.queries:
+        (answer,) = query.answers
+        if query.development and answer not in seen:
+            seen.add(answer)
+            rows = {*index.top(query.text, BESIDE_TOPIC).tolist(), *(position[name] for name in (answer, *query.negatives))}
+            scores = index.scores(query.text)
+            chosen = [ids[row] for row in sorted(rows, key=lambda row: -scores[row])]
+            gains = [int(name == answer) for name in chosen]
+            entries.append((query.text, [collection.passages[name] for name in chosen], gains, [1]))
+    return entries
+
+
+def run_and_judgments(entries):
+    """Returns the queries of a collection as a run and judgments for `ranklet eval`."""
+    run, judgments = [], []
+    for number, (query, texts, gains, judged) in enumerate(entries, 1):
+        hits = [{"qid": str(number), "docid": str(at), "rank": at, "score": -at, "content": text} for at, text in enumerate(texts, 1)]
+        run.append({"query": query, "hits": hits})
+        judgments += [f"{number} 0 {at} {gain}" for at, gain in enumerate(gains, 1)]
+        # Those that are not among the candidates count for the best nDCG that an order could have.
+        missing = sorted((Counter(judged) - Counter(gains)).elements())
+        judgments += [f"{number} 0 missing-{at} {gain}" for at, gain in enumerate(missing, 1)]
+    return run, "\n".join(judgments) + "\n"
 
 
 def mean_ndcg(entries, score_pairs):

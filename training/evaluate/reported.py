@@ -103,15 +103,6 @@ def queries(root):
 COLLECTIONS = {"TREC DL21": dl21, "WikiQA": wikiqa, "Cranfield": cranfield, "Stories": stories}
 
 
-def write(root, folder):
-    """Writes all collections; returns the paths of each one's run and judgments by name."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {}
-    for name, read in COLLECTIONS.items():
-        run, judgments = read(Path(root))
-        stem = name.lower().replace(" ", "-")
-        paths[name] = (folder / f"{stem}.json", folder / f"{stem}.txt")
-        paths[name][0].write_text(json.dumps(run))
-        paths[name][1].write_text(judgments)
-    return paths
+def read(root):
+    """Returns the run and the judgments of each collection by name."""
+    return {name: read_collection(Path(root)) for name, read_collection in COLLECTIONS.items()}
