@@ -1,4 +1,4 @@
-import type { ModelSource } from "../types.js";
+import type { ModelSource } from "./load.js";
 
 /** The models that `load` has stored. Without a cache, as in edge runtimes, there are none. */
 export interface CachedModels {

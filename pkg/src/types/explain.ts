@@ -1,4 +1,4 @@
-import type { Span } from "../types.js";
+import type { Span } from "./results.js";
 
 /** The units that a text is divided into, as Unicode Standard Annex 29 delimits them. */
 export type TextUnit = "word" | "sentence";

@@ -1,7 +1,7 @@
 // Apart from api/reranker-on.ts, whose types need those of browsers: the types of the package compile for Node without them.
 import type { LoadedReranker } from "../api/reranker.js";
-import type { LoadOptions, ModelSource } from "../types.js";
 import type { CachedModels } from "./cache.js";
+import type { LoadOptions, ModelSource } from "./load.js";
 
 /** The class `Reranker` that an entry point exports. */
 export type RerankerClass = typeof LoadedReranker & {

@@ -17,12 +17,8 @@ const {
   streamRefusals,
 } = await import(new URL("api/options.js", dist));
 const guide = ["js-api", "js-errors", "caching", "applications", "explain"].map((name) => `${read(`docs/${name}.md`)}\n`).join("\n");
-const types =
-  read("pkg/src/types.ts") +
-  read("pkg/src/types/explain.ts") +
-  read("pkg/src/types/load.ts") +
-  read("pkg/src/types/cache.ts") +
-  read("pkg/src/errors.ts");
+const typeFiles = [...read("pkg/src/types.ts").matchAll(/"\.\/(types\/\w+)\.js"/g)].map(([, name]) => name);
+const types = [...typeFiles, "types/cache", "errors"].map((name) => read(`pkg/src/${name}.ts`)).join("");
 
 /** Every interface that the package exports: its name, what it extends, and its own members with their types. */
 function interfaces() {
