@@ -40,5 +40,5 @@ function prediction(schedule) {
     (one_last_ms / ms).toFixed(2),
   ]);
   const measured = `The second of two workers took ${(100 * share_of_second).toFixed(1)} % of the time of both.`;
-  return `${table(["workers", "predicted shares of the parts", "predicted time of the last call", "measured", "predicted speed over one worker"], rows)}\n\n${measured}`;
+  return `${table(["workers", "predicted shares of the stages", "predicted time of the last call", "measured", "predicted speed over one worker"], rows)}\n\n${measured}`;
 }

@@ -2,7 +2,7 @@
 import { startChromium } from "../engines/chromium.mjs";
 import { layersPage } from "../engines/engines.mjs";
 import { attempt, closeAll, interleave, openAll } from "../measure/measure.mjs";
-import { partShares, pipelineMs } from "../measure/pipeline.mjs";
+import { pipelineMs, stageShares } from "../measure/pipeline.mjs";
 import { median } from "../measure/statistics.mjs";
 
 /** Tokens per passage, counted by BERT's tokenizer. */
@@ -61,13 +61,13 @@ export async function layers({ site, workloads, config, notes, prepare }) {
 
 /** Predicts the time of 2 and 4 workers from the micro-batches of 1 and 2, and compares it with the measured one. */
 function schedule(shape, loads, one, two, { engines }) {
-  const cutsOf = (count) => loads.find(({ workers }) => workers === count)?.cuts ?? [];
+  const splitPointsOf = (count) => loads.find(({ workers }) => workers === count)?.splitPoints ?? [];
   // The micro-batches of two workers, because one worker makes larger ones.
   const batches = two.times.all.map(({ ms }) => ms);
   const busy = batches.reduce((sum, ms) => sum + ms, 0);
   const inSecond = two.times.others.reduce((sum, ms) => sum + ms, 0) / busy;
   const predict = (count) => {
-    const shares = partShares(shape, cutsOf(count));
+    const shares = stageShares(shape, splitPointsOf(count));
     return { workers: count, shares, ms: pipelineMs(batches.map((ms) => shares.map((share) => share * ms))) };
   };
   const [oneMs, twoMs] = engines.map(({ ms }) => median(ms));

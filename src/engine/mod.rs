@@ -237,20 +237,20 @@ impl Engine {
         }
     }
 
-    /// Runs a batch on a part of a Plan: the first part, or a later one with the residual stream of the part before it.
-    /// Returns the residual stream, `[tokens, hidden_size]`, or pooled rows after the last part.
+    /// Runs a batch on a stage of a Plan: the first stage, or a later one with the hidden states of the stage before it.
+    /// Returns the hidden states, `[tokens, hidden_size]`, or pooled rows after the last stage.
     ///
     /// # Errors
     /// `internal` if an activation is not finite, or if this is not the CPU engine.
     #[cfg(any(test, target_arch = "wasm32"))]
-    pub(crate) fn run_part(&self, batch: &Batch, stream: Option<&[f32]>) -> Result<Vec<f32>> {
+    pub(crate) fn run_stage(&self, batch: &Batch, hidden_states: Option<&[f32]>) -> Result<Vec<f32>> {
         match self {
-            Engine::Cpu(engine) => engine.forward(batch, stream),
+            Engine::Cpu(engine) => engine.forward(batch, hidden_states),
             #[cfg_attr(
                 not(any(feature = "gpu", feature = "candle")),
                 expect(unreachable_patterns, reason = "there are other engines")
             )]
-            _ => Err(internal("only the CPU engine runs parts of a Plan")),
+            _ => Err(internal("only the CPU engine runs stages of a Plan")),
         }
     }
 

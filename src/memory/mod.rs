@@ -107,9 +107,9 @@ impl MemoryEstimate<'_> {
         tokenizer.peak.max(tracker.peak)
     }
 
-    /// Returns the bytes of the residual stream between two parts of a Plan, as it is passed to or from JavaScript.
+    /// Returns the bytes of the hidden states between two stages of a Plan, as they are passed to or from JavaScript.
     #[cfg(any(test, target_arch = "wasm32"))]
-    pub(crate) fn stream_bytes(&self) -> u64 {
+    pub(crate) fn hidden_states_bytes(&self) -> u64 {
         let tokens = self.max_length + BATCH_TOKENS - 1;
         2 * (size_of::<f32>() * tokens * self.plan.hidden_size) as u64
     }

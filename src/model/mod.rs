@@ -13,7 +13,7 @@ pub(crate) use activation::apply_score_function;
 #[cfg(feature = "candle")]
 pub(crate) use build::check_purpose;
 #[cfg(any(test, target_arch = "wasm32"))]
-pub(crate) use build::part_tensors;
+pub(crate) use build::stage_tensors;
 pub(crate) use build::{build, expected_tensors, head_parameters, likely_plan};
 #[cfg(feature = "decoder")]
 pub(crate) use decoder::{TokenLogits, decoder_head, tensors as decoder_tensors};

@@ -27,7 +27,7 @@ pub(crate) struct Loader {
     memory_bytes: u64,
     weights: WeightsReader,
     /// The steps of the Plan that the engine computes, if others compute the rest.
-    part: Option<Range<usize>>,
+    stage: Option<Range<usize>>,
 }
 
 impl Loader {
@@ -49,7 +49,7 @@ impl Loader {
         }
         let memory_bytes = spec.peak_memory(options.dtype);
         let weights = WeightsReader::new(index, ExpectedTensors::default());
-        let mut loader = Self { options, spec, memory_bytes, weights, part: None };
+        let mut loader = Self { options, spec, memory_bytes, weights, stage: None };
         // To round matrices while they are read. An ONNX file, whose name is not known yet, needs the list too.
         if loader.options.dtype == Dtype::Q8 {
             loader.expect_tensors()?;
@@ -117,9 +117,9 @@ impl Loader {
     /// # Errors
     /// None for a model that can be split.
     #[cfg(any(test, target_arch = "wasm32"))]
-    pub(super) fn keep_part(&mut self, steps: Range<usize>) -> Result<()> {
-        self.weights.keep_part(model::part_tensors(&self.spec.checkpoint.config, &steps)?);
-        self.part = Some(steps);
+    pub(super) fn keep_stage(&mut self, steps: Range<usize>) -> Result<()> {
+        self.weights.keep_tensors(model::stage_tensors(&self.spec.checkpoint.config, &steps)?);
+        self.stage = Some(steps);
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl Loader {
     /// # Errors
     /// The errors of [`Reranker::load`] about the weights and the engine.
     pub(crate) async fn finish(self) -> Result<Reranker> {
-        let Self { options, spec, memory_bytes, weights, part } = self;
+        let Self { options, spec, memory_bytes, weights, stage } = self;
         let weights = weights.finish()?;
         let dtype = options.dtype.resolve(weights.format(), options.device)?;
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
@@ -137,8 +137,8 @@ impl Loader {
             not(any(test, target_arch = "wasm32")),
             expect(unused_variables, reason = "a native engine is whole")
         )]
-        let unverified = if part.is_some() { golden.take() } else { None };
-        let prepared = PreparedModel::new(&options, &spec, weights, dtype, part).await?;
+        let unverified = if stage.is_some() { golden.take() } else { None };
+        let prepared = PreparedModel::new(&options, &spec, weights, dtype, stage).await?;
         let backend = Backend::of(&prepared.engine, dtype, reason(&spec, options.device));
         let info = prepared.info(&spec, weights_info, memory_bytes, backend);
         #[cfg_attr(not(feature = "gpu"), allow(unused_mut, reason = "only a GPU changes it"))]

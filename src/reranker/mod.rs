@@ -13,7 +13,7 @@ mod model_spec;
 mod model_summary;
 mod pairs;
 #[cfg(any(test, target_arch = "wasm32"))]
-mod parts;
+mod pipeline;
 mod prepared_model;
 mod rerank;
 mod scored_pairs;
@@ -36,7 +36,7 @@ pub(crate) use loader::Loader;
 pub use model_summary::{ModelSummary, describe};
 pub use pairs::Pairs;
 #[cfg(target_arch = "wasm32")]
-pub(crate) use parts::{ModelPart, PartLoader, PartOptions, PartialBatch};
+pub(crate) use pipeline::{PipelineOptions, PipelineStage, StageBatch, StageLoader};
 pub use rerank::{RerankOptions, Reranking};
 pub use scored_pairs::{ScoreOptions, ScoredPair, ScoredPairs};
 pub use scoring_run::{PartialScores, ScoringRun};

@@ -107,11 +107,11 @@ impl ModelSpec {
         }
     }
 
-    /// Estimates the peak memory of an engine for a `part` of `plan`, in bytes.
+    /// Estimates the peak memory of an engine for a `stage` of `plan`, in bytes.
     #[cfg(any(test, target_arch = "wasm32"))]
-    pub(super) fn part_memory(&self, plan: &Plan, part: &Plan, steps: &Range<usize>, dtype: Dtype) -> u64 {
+    pub(super) fn stage_memory(&self, plan: &Plan, stage: &Plan, steps: &Range<usize>, dtype: Dtype) -> u64 {
         let whole = self.encoder_estimate(plan, dtype);
-        let mut estimate = MemoryEstimate { plan: part, ..whole };
+        let mut estimate = MemoryEstimate { plan: stage, ..whole };
         if steps.end < plan.steps.len() {
             estimate.head_parameters = 0;
         }
@@ -120,9 +120,9 @@ impl ModelSpec {
             estimate.tokenizer[1] = 0;
         }
         let parameters = |plan: &Plan, head: usize| (plan.parameters() + head) as f64;
-        let share = parameters(part, estimate.head_parameters) / parameters(plan, self.head_parameters);
+        let share = parameters(stage, estimate.head_parameters) / parameters(plan, self.head_parameters);
         estimate.weights = (whole.weights as f64 * share) as u64;
-        estimate.peak() + estimate.stream_bytes()
+        estimate.peak() + estimate.hidden_states_bytes()
     }
 
     fn decoder_memory(&self) -> u64 {

@@ -37,7 +37,7 @@ impl PreparedModel {
         spec: &ModelSpec,
         weights: Weights,
         dtype: Dtype,
-        part: Option<Range<usize>>,
+        stage: Option<Range<usize>>,
     ) -> Result<Self> {
         let checkpoint = &spec.checkpoint;
         #[cfg(feature = "decoder")]
@@ -51,8 +51,8 @@ impl PreparedModel {
         let warnings = info::warnings(used, &weights, &spec.tokenizer);
         let parameters = plan.parameters() + head.parameters();
         let plan = plan.collapse_last_layer();
-        let plan = match part {
-            Some(steps) => plan.part(steps),
+        let plan = match stage {
+            Some(steps) => plan.stage(steps),
             None => plan,
         };
         #[cfg(feature = "gpu")]

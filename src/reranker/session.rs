@@ -37,7 +37,7 @@ pub(super) struct Session {
     /// The scores of earlier calls.
     pub(super) cache: Option<ScoreCache>,
     pub(super) info: Info,
-    /// The pairs to verify the engine with, if it computes only a part of the Plan and could not be verified at load.
+    /// The pairs to verify the engine with, if it computes only a stage of the Plan and could not be verified at load.
     #[cfg(any(test, target_arch = "wasm32"))]
     pub(super) unverified: Option<Golden>,
 }

@@ -4,7 +4,7 @@
 
 mod error;
 mod explain;
-mod parts;
+mod pipeline;
 
 use std::borrow::Cow;
 use std::pin::pin;
@@ -16,7 +16,7 @@ use js_sys::{Float32Array, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 use self::error::JsResult;
-use self::parts::LoaderKind;
+use self::pipeline::LoaderKind;
 use crate::checkpoint::{Checkpoint, Index, WeightsReader};
 use crate::error::{ErrorKind, Result, device_lost, input, internal};
 use crate::reranker::Loader;
@@ -61,7 +61,7 @@ impl WasmLoader {
     pub fn open(&mut self, name: &str, length: u64) -> JsResult<()> {
         match &mut self.0 {
             LoaderKind::Reranker(loader) => loader.expect_file(name)?,
-            LoaderKind::Part(loader) => loader.expect_file(name),
+            LoaderKind::Stage(loader) => loader.expect_file(name),
         }
         Ok(self.weights().open(name, length)?)
     }
@@ -93,22 +93,22 @@ impl WasmLoader {
     fn weights(&mut self) -> &mut WeightsReader {
         match &mut self.0 {
             LoaderKind::Reranker(loader) => loader.weights(),
-            LoaderKind::Part(loader) => loader.weights(),
+            LoaderKind::Stage(loader) => loader.weights(),
         }
     }
 
-    /// The loader of the whole model or of its first part.
+    /// The loader of the whole model or of its first stage.
     fn reranker(&mut self) -> Result<&mut Loader> {
         match &mut self.0 {
             LoaderKind::Reranker(loader) => Ok(loader),
-            LoaderKind::Part(_) => Err(internal("this is a part of a model")),
+            LoaderKind::Stage(_) => Err(internal("this is a later stage of a model")),
         }
     }
 
     fn into_reranker(self) -> Result<Loader> {
         match self.0 {
             LoaderKind::Reranker(loader) => Ok(*loader),
-            LoaderKind::Part(_) => Err(internal("this is a part of a model")),
+            LoaderKind::Stage(_) => Err(internal("this is a later stage of a model")),
         }
     }
 }

@@ -36,7 +36,7 @@ export async function load({ library, model, baseUrl, dtype, workers, split, war
     first_score_ms: performance.now() - started,
     memory_bytes: reranker.info.memoryBytes,
     backend: reranker.info.backend,
-    cuts: plan?.cuts,
+    splitPoints: plan?.splitPoints,
   };
 }
 

@@ -5,9 +5,9 @@ import { throwIfAborted } from "../util/abort.js";
 import { type WasmCollection, WasmLoader, type WasmReranker, type WasmScoring } from "../wasm/ranklet.js";
 import { callEngine, callEngineAsync, freeQuietly } from "./call-engine.js";
 import { withGpuChoices } from "./gpu-choices.js";
-import { inLayers, parseInfo, withWarnings } from "./info.js";
-import { batchOf, type Rest, scoreInParts } from "./parts/rest.js";
-import { chooseSplit, type LayersPlan, type SplitPlan, type SplitRequest } from "./parts/split.js";
+import { inStages, parseInfo, withWarnings } from "./info.js";
+import { batchOf, type LaterStages, scorePipelined } from "./pipeline/pipelined-scoring.js";
+import { chooseSplit, type PipelinePlan, type SplitPlan, type SplitRequest } from "./pipeline/split.js";
 import { engineDamage } from "./start.js";
 import { StepBudget } from "./step-budget.js";
 import { VariantsCache } from "./variants-cache.js";
@@ -47,11 +47,11 @@ interface EngineThread {
 /** How an engine may share its model with other workers. */
 export interface EngineSplit {
   /** The plan if it is known, or what it is chosen by. */
-  readonly request: SplitRequest | LayersPlan;
+  readonly request: SplitRequest | PipelinePlan;
   /** Receives the plan before the weights are read. */
   readonly onPlan: (plan: SplitPlan) => void;
-  /** The layers that others compute if the plan is `"layers"`. */
-  readonly rest: (plan: LayersPlan) => Rest;
+  /** The stages that others compute if the plan is `"layers"`. */
+  readonly laterStages: (plan: PipelinePlan) => LaterStages;
 }
 
 /** One loaded model in this thread's WebAssembly. Concurrent jobs take turns after each micro-batch. */
@@ -61,8 +61,8 @@ export class Engine implements Scorer {
   readonly #budget: StepBudget | undefined;
   readonly #collections = new Map<number, WasmCollection>();
   readonly #variants: VariantsCache;
-  /** The layers that this engine does not have. */
-  readonly #rest: Rest | undefined;
+  /** The stages after this engine. */
+  readonly #laterStages: LaterStages | undefined;
   #info: ModelInfo;
   #runningJobs = 0;
   #disposed = false;
@@ -71,15 +71,15 @@ export class Engine implements Scorer {
     model: WasmReranker,
     { nextTask, maxStepMs, warnings = [] }: EngineThread,
     reason?: string,
-    parts?: { readonly plan: LayersPlan; readonly rest: Rest },
+    pipeline?: { readonly plan: PipelinePlan; readonly laterStages: LaterStages },
   ) {
     this.#model = model;
     this.#variants = new VariantsCache(model);
-    this.#rest = parts?.rest;
+    this.#laterStages = pipeline?.laterStages;
     this.#nextTask = nextTask;
     this.#budget = maxStepMs === undefined ? undefined : new StepBudget(maxStepMs);
     const info = withWarnings(parseInfo(model.info(), reason), warnings);
-    this.#info = parts === undefined ? info : inLayers(info, parts.plan);
+    this.#info = pipeline === undefined ? info : inStages(info, pipeline.plan);
   }
 
   /** Changes if a GPU fails and the CPU takes over. */
@@ -101,12 +101,12 @@ export class Engine implements Scorer {
     // Without weights, their names are all that the engine needs to tell which are missing.
     if (bytes === 0) for (const [name] of weights) smallFiles.set(name, new Uint8Array());
     const loader = callEngine(() => new WasmLoader(smallFiles, BigInt(bytes), settingsJson(settings)));
-    let parts: { readonly plan: LayersPlan; readonly rest: Rest } | undefined;
+    let pipeline: { readonly plan: PipelinePlan; readonly laterStages: LaterStages } | undefined;
     try {
       if (split !== undefined) {
         const plan = planSplit(loader, weights[0]?.[0], split.request);
         split.onPlan(plan);
-        if (plan.split === "layers") parts = { plan, rest: split.rest(plan) };
+        if (plan.split === "layers") pipeline = { plan, laterStages: split.laterStages(plan) };
       }
       for (const [name, data] of weights) await pushFile(loader, name, data);
     } catch (error) {
@@ -116,18 +116,18 @@ export class Engine implements Scorer {
     const finish = (): Promise<WasmReranker> => callEngineAsync(() => loader.finish_async());
     const model =
       settings.device === "cpu" ? callEngine(() => loader.finish()) : await (settings.no_cache ? finish() : withGpuChoices(finish));
-    return callEngine(() => new Engine(model, thread, settings.reason, parts));
+    return callEngine(() => new Engine(model, thread, settings.reason, pipeline));
   }
 
   /**
-   * Verifies a split engine with the pairs of the weights file, after the other layers are loaded.
+   * Verifies a split engine with the pairs of the weights file, after the later stages are loaded.
    * @throws RankletError `integrity` if the logits differ
    */
   async verify(): Promise<void> {
-    for (let pair = 0; this.#rest !== undefined; pair++) {
+    for (let pair = 0; this.#laterStages !== undefined; pair++) {
       const arrays = callEngine(() => this.#model.golden_batch(pair));
       if (arrays === undefined) return;
-      const { values } = await this.#rest.run(batchOf(arrays)).logits;
+      const { values } = await this.#laterStages.run(batchOf(arrays)).logits;
       callEngine(() => this.#model.check_golden(pair, values));
     }
   }
@@ -225,8 +225,8 @@ export class Engine implements Scorer {
       tokens = tokensSoFar;
       engineMs = 0;
     };
-    if (this.#rest !== undefined) {
-      return scoreInParts(scoring, this.#rest, {
+    if (this.#laterStages !== undefined) {
+      return scorePipelined(scoring, this.#laterStages, {
         turn,
         signal: options.signal,
         budget: stepBudget,
@@ -271,8 +271,8 @@ export class Engine implements Scorer {
   }
 }
 
-/** Decides how the model is split, and restricts the loader to the first part of it. */
-function planSplit(loader: WasmLoader, weights: string | undefined, request: SplitRequest | LayersPlan): SplitPlan {
+/** Decides how the model is split, and restricts the loader to its first stage. */
+function planSplit(loader: WasmLoader, weights: string | undefined, request: SplitRequest | PipelinePlan): SplitPlan {
   if (weights === undefined) return { split: "copies", workers: 1 };
   const plan =
     "split" in request
@@ -281,6 +281,6 @@ function planSplit(loader: WasmLoader, weights: string | undefined, request: Spl
           callEngine(() => loader.split(weights, request.workers)),
           request,
         );
-  if (plan.split === "layers") callEngine(() => loader.keep_first_part(Uint32Array.from(plan.cuts)));
+  if (plan.split === "layers") callEngine(() => loader.keep_first_stage(Uint32Array.from(plan.splitPoints)));
   return plan;
 }

@@ -1,5 +1,5 @@
 import type { Backend, ModelInfo } from "../types.js";
-import type { LayersPlan } from "./parts/split.js";
+import type { PipelinePlan } from "./pipeline/split.js";
 
 /** The JSON of the engine's `info()`. */
 interface EngineInfo {
@@ -54,8 +54,8 @@ export function inWorkers(info: ModelInfo, workers: number): ModelInfo {
 }
 
 /** Returns the info of a model whose layers are split over workers. */
-export function inLayers(info: ModelInfo, { cuts, bytes }: LayersPlan): ModelInfo {
-  return frozen({ ...info, memoryBytes: bytes, backend: { ...info.backend, workers: cuts.length + 1, split: "layers" } });
+export function inStages(info: ModelInfo, { splitPoints, bytes }: PipelinePlan): ModelInfo {
+  return frozen({ ...info, memoryBytes: bytes, backend: { ...info.backend, workers: splitPoints.length + 1, split: "layers" } });
 }
 
 /** Returns the info with further warnings. */

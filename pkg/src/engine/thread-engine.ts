@@ -2,9 +2,9 @@ import { RankletError } from "../errors.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { HostedEngine } from "../worker/host.js";
 import { Engine, type EngineSettings, type EngineSplit } from "./engine.js";
-import { PartEngine } from "./parts/part-engine.js";
-import type { BatchResult, PartialBatch } from "./parts/rest.js";
-import type { PartSettings } from "./parts/split.js";
+import type { BatchResult, StageBatch } from "./pipeline/pipelined-scoring.js";
+import type { StageSettings } from "./pipeline/split.js";
+import { StageEngine } from "./pipeline/stage-engine.js";
 import { engineDamage, startEngine } from "./start.js";
 import type { FileData } from "./weights-files.js";
 
@@ -13,7 +13,7 @@ export class ThreadEngine implements HostedEngine {
   readonly #nextTask: () => Promise<void>;
   readonly #module: WebAssembly.Module | undefined;
   #scorer: Engine | undefined;
-  #part: PartEngine | undefined;
+  #stage: StageEngine | undefined;
 
   /**
    * @param nextTask resolves in a later task, after the messages that are queued now
@@ -42,19 +42,19 @@ export class ThreadEngine implements HostedEngine {
     return (this.#scorer = await Engine.load(files, settings, { nextTask: this.#nextTask }, split));
   }
 
-  async loadPart(
+  async loadStage(
     module: WebAssembly.Module | undefined,
     files: ReadonlyMap<string, FileData>,
     settings: EngineSettings,
-    part: PartSettings,
+    stage: StageSettings,
   ): Promise<void> {
     this.#start(module);
-    this.#part = await PartEngine.load(files, settings, part);
+    this.#stage = await StageEngine.load(files, settings, stage);
   }
 
-  runPart(batch: PartialBatch): BatchResult {
-    if (this.#part === undefined) throw new RankletError("input", "the worker has no layers");
-    return this.#part.run(batch);
+  runStage(batch: StageBatch): BatchResult {
+    if (this.#stage === undefined) throw new RankletError("input", "the worker has no pipeline stage");
+    return this.#stage.run(batch);
   }
 
   async verify(): Promise<void> {
@@ -62,7 +62,7 @@ export class ThreadEngine implements HostedEngine {
   }
 
   #start(module: WebAssembly.Module | undefined): void {
-    if (this.#scorer !== undefined || this.#part !== undefined) throw new RankletError("input", "the worker already has a model");
+    if (this.#scorer !== undefined || this.#stage !== undefined) throw new RankletError("input", "the worker already has a model");
     const compiled = module ?? this.#module;
     if (compiled === undefined) throw new RankletError("input", "the worker received no engine");
     startEngine(compiled);

@@ -1,11 +1,11 @@
 import type { EngineSettings, EngineSplit } from "../engine/engine.js";
-import type { BatchResult, PartialBatch } from "../engine/parts/rest.js";
-import type { PartSettings } from "../engine/parts/split.js";
+import type { BatchResult, StageBatch } from "../engine/pipeline/pipelined-scoring.js";
+import type { StageSettings } from "../engine/pipeline/split.js";
 import type { FileData } from "../engine/weights-files.js";
 import { isDeviceLost, messageOf, RankletError } from "../errors.js";
 import type { Scorer } from "../scoring/scorer.js";
 import { callOf, parseRequest } from "./guards/requests.js";
-import { OtherLayers } from "./layers/other-layers.js";
+import { PipelinedBatches } from "./pipeline/pipelined-batches.js";
 import type { Reply, Request } from "./protocol.js";
 
 /** Sends the replies of a host. */
@@ -30,17 +30,17 @@ export interface HostedEngine {
     split?: EngineSplit,
   ): Promise<Scorer>;
   /** Loads some layers of a model, if it can. Throws as `load` does. */
-  loadPart?(
+  loadStage?(
     module: WebAssembly.Module | undefined,
     files: ReadonlyMap<string, FileData>,
     settings: EngineSettings,
-    part: PartSettings,
+    stage: StageSettings,
   ): Promise<void>;
   /**
    * Runs a micro-batch on the loaded layers.
    * @throws RankletError `input` if there are none
    */
-  runPart?(batch: PartialBatch): BatchResult;
+  runStage?(batch: StageBatch): BatchResult;
   /** Verifies a split engine, as `Engine.verify`. */
   verify?(): Promise<void>;
 }
@@ -52,7 +52,7 @@ export class Host {
   readonly #port: HostPort;
   readonly #running = new Map<number, AbortController>();
   readonly #engine: HostedEngine;
-  readonly #others = new OtherLayers((reply, transfer) => this.#port.post(reply, transfer));
+  readonly #pipelinedBatches = new PipelinedBatches((reply, transfer) => this.#port.post(reply, transfer));
 
   constructor(port: HostPort, engine: HostedEngine) {
     this.#port = port;
@@ -74,7 +74,7 @@ export class Host {
         this.#running.get(request.call)?.abort();
         break;
       case "logits":
-        this.#others.receive(request);
+        this.#pipelinedBatches.receive(request);
         break;
       default:
         void this.#answer(request);
@@ -104,16 +104,16 @@ export class Host {
     switch (request.type) {
       case "load":
         return { type: "loaded", call, info: (await this.#load(request)).info };
-      case "load-part":
-        if (this.#engine.loadPart === undefined) throw new RankletError("input", "the worker takes no layers");
-        await this.#engine.loadPart(request.module, request.files, request.settings, request.part);
+      case "load-stage":
+        if (this.#engine.loadStage === undefined) throw new RankletError("input", "the worker takes no pipeline stages");
+        await this.#engine.loadStage(request.module, request.files, request.settings, request.stage);
         return { type: "done", call };
       case "verify":
         await this.#engine.verify?.();
         return { type: "done", call };
       case "run": {
-        const result = this.#engine.runPart?.(request);
-        if (result === undefined) throw new RankletError("input", "the worker has no layers");
+        const result = this.#engine.runStage?.(request);
+        if (result === undefined) throw new RankletError("input", "the worker has no pipeline stage");
         return { type: "ran", call, ...result };
       }
       case "score":
@@ -140,7 +140,11 @@ export class Host {
   #load({ module, files, settings, split: request }: Extract<Request, { type: "load" }>): Promise<Scorer> {
     if (request === undefined) return this.#engine.load(module, files, settings);
     const onPlan: EngineSplit["onPlan"] = (plan) => this.#port.post({ type: "split", plan });
-    return this.#engine.load(module, files, settings, { request, onPlan, rest: ({ cuts }) => this.#others.of(cuts.length + 1) });
+    return this.#engine.load(module, files, settings, {
+      request,
+      onPlan,
+      laterStages: ({ splitPoints }) => this.#pipelinedBatches.of(splitPoints.length + 1),
+    });
   }
 
   #requireEngine(): Scorer {

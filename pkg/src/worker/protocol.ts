@@ -1,7 +1,7 @@
 // The messages between a reranker and its worker. The two may come from different versions of the package, e.g. from a
 // browser's cache, so each side validates every message it receives, with the functions in guards/.
 import type { EngineSettings } from "../engine/engine.js";
-import type { LayersPlan, PartSettings, SplitPlan, SplitRequest } from "../engine/parts/split.js";
+import type { PipelinePlan, SplitPlan, SplitRequest, StageSettings } from "../engine/pipeline/split.js";
 import type { FileData } from "../engine/weights-files.js";
 import type { ErrorCode, ErrorItem } from "../errors.js";
 import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, PartialScores } from "../scoring/scorer.js";
@@ -17,21 +17,21 @@ export type Request =
       readonly files: ReadonlyMap<string, FileData>;
       readonly settings: EngineSettings;
       /** How to split the model, for the first of several workers. It answers with `split`, and later with `loaded`. */
-      readonly split?: SplitRequest | LayersPlan | undefined;
+      readonly split?: SplitRequest | PipelinePlan | undefined;
     }
-  /** The first message to a worker with other layers than the first ones. Answered by `done`. */
+  /** The first message to a worker with a later stage. Answered by `done`. */
   | {
-      readonly type: "load-part";
+      readonly type: "load-stage";
       readonly call: number;
       readonly module: WebAssembly.Module | undefined;
       readonly files: ReadonlyMap<string, FileData>;
       readonly settings: EngineSettings;
-      readonly part: PartSettings;
+      readonly stage: StageSettings;
     }
   /** Sent to the first worker of a split model when the others are loaded. */
   | { readonly type: "verify"; readonly call: number }
-  /** A micro-batch for the layers of a worker. Answered by `ran`. */
-  | { readonly type: "run"; readonly call: number; readonly stream: Float32Array; readonly offsets: Uint32Array }
+  /** A micro-batch for the stage of a worker. Answered by `ran`. */
+  | { readonly type: "run"; readonly call: number; readonly hiddenStates: Float32Array; readonly offsets: Uint32Array }
   /** The logits of a micro-batch of the first worker, and the time that the others computed. */
   | { readonly type: "logits"; readonly batch: number; readonly values: Float32Array; readonly ms: number }
   | { readonly type: "score"; readonly call: number; readonly job: Job; readonly scores: Scores; readonly maxStepMs?: number | undefined }
@@ -60,8 +60,8 @@ export type Reply =
   | { readonly type: "divided"; readonly call: number; readonly sentences: readonly Uint32Array[] }
   /** How the model is split, before its weights are read. */
   | { readonly type: "split"; readonly plan: SplitPlan }
-  /** A micro-batch after the first layers, for the other workers. */
-  | { readonly type: "batch"; readonly batch: number; readonly stream: Float32Array; readonly offsets: Uint32Array }
+  /** A micro-batch after the first stage, for the other workers. */
+  | { readonly type: "batch"; readonly batch: number; readonly hiddenStates: Float32Array; readonly offsets: Uint32Array }
   /** The logits of a micro-batch are not needed any more. */
   | { readonly type: "dropped"; readonly batch: number }
   | { readonly type: "ran"; readonly call: number; readonly values: Float32Array; readonly ms: number }

@@ -12,7 +12,7 @@ import { WorkerStartError } from "./worker-start-error.js";
 type Answer = Extract<Reply, { type: "loaded" | "done" | "planned" | "divided" | "ran" }>;
 
 /** A message of a worker that has the first layers of a model. */
-type LayersMessage = Extract<Reply, { type: "split" | "batch" | "dropped" }>;
+type PipelineMessage = Extract<Reply, { type: "split" | "batch" | "dropped" }>;
 
 interface PendingCall {
   readonly onPartial: JobOptions["onPartial"] | undefined;
@@ -55,7 +55,7 @@ export class WorkerConnection {
   /** Whether the worker has sent a message, so that its program runs. */
   #started = false;
   /** Receives the messages of a worker that has the first layers of a model. */
-  onLayersMessage: ((message: LayersMessage) => void) | undefined;
+  onPipelineMessage: ((message: PipelineMessage) => void) | undefined;
 
   constructor(port: WorkerPort) {
     this.#port = port;
@@ -151,7 +151,7 @@ export class WorkerConnection {
       case "split":
       case "batch":
       case "dropped":
-        this.onLayersMessage?.(reply);
+        this.onPipelineMessage?.(reply);
         break;
       case "changed":
         this.#info = reply.info;

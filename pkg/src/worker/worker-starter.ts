@@ -1,7 +1,7 @@
 import { isArriving } from "../engine/arriving-reader.js";
 import type { EngineSettings } from "../engine/engine.js";
 import { inWorkers } from "../engine/info.js";
-import type { LayersPlan, SplitRequest } from "../engine/parts/split.js";
+import type { PipelinePlan, SplitRequest } from "../engine/pipeline/split.js";
 import type { FileData } from "../engine/weights-files.js";
 import { RankletError } from "../errors.js";
 import { ArrivingFile, type ArrivingFiles, wholeFiles } from "../model/arriving-file.js";
@@ -71,7 +71,7 @@ export async function loadIntoWorker(
   connection: WorkerConnection,
   { module, files, settings }: WorkerStart,
   signal: AbortSignal,
-  split?: SplitRequest | LayersPlan,
+  split?: SplitRequest | PipelinePlan,
 ): Promise<ConnectedModel> {
   try {
     const sent = await filesFor(connection, files);

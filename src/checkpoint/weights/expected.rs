@@ -46,9 +46,9 @@ pub(crate) struct ExpectedTensors {
     pub(crate) namings: Vec<Vec<ExpectedTensor>>,
     /// Whether tensors of plain files are rounded to their grid while they are read.
     pub(crate) is_quantized: bool,
-    /// The names of the tensors whose numbers are read, if the engine computes only a part of the model. Of the others,
+    /// The names of the tensors whose numbers are read, if the engine computes only a stage of the model. Of the others,
     /// names and shapes are checked.
-    pub(crate) part: Option<HashSet<String>>,
+    pub(crate) stage: Option<HashSet<String>>,
 }
 
 impl ExpectedTensors {
@@ -61,12 +61,12 @@ impl ExpectedTensors {
             role: ExpectedRole::Matrix,
             grid: Some(grid),
         };
-        Self { namings: vec![grids.into_iter().map(tensor).collect()], is_quantized: true, part: None }
+        Self { namings: vec![grids.into_iter().map(tensor).collect()], is_quantized: true, stage: None }
     }
 
     /// Returns whether the numbers of a tensor are read.
     pub(super) fn is_read(&self, name: &str) -> bool {
-        self.part.as_ref().is_none_or(|part| part.contains(name))
+        self.stage.as_ref().is_none_or(|stage| stage.contains(name))
     }
 
     /// Returns the grid that a tensor of a plain file is rounded to while it is read, if it should be.

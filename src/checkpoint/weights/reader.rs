@@ -63,13 +63,13 @@ impl WeightsReader {
 
     /// Sets the tensors that the model needs. Must be called before a file is opened.
     pub(crate) fn expect(&mut self, expected: ExpectedTensors) {
-        self.collector.expected = ExpectedTensors { part: self.collector.expected.part.take(), ..expected };
+        self.collector.expected = ExpectedTensors { stage: self.collector.expected.stage.take(), ..expected };
     }
 
     /// Reads the numbers of these tensors only. Must be called before a file is opened.
     #[cfg(any(test, target_arch = "wasm32"))]
-    pub(crate) fn keep_part(&mut self, tensors: std::collections::HashSet<String>) {
-        self.collector.expected.part = Some(tensors);
+    pub(crate) fn keep_tensors(&mut self, tensors: std::collections::HashSet<String>) {
+        self.collector.expected.stage = Some(tensors);
     }
 
     /// Starts a file of `length` bytes. The previous file must be complete.

@@ -111,15 +111,15 @@ impl CpuEngine {
         self.forward(batch, None)
     }
 
-    /// Runs a batch on the calling thread. A part of a Plan after the first begins with the residual stream of the part
+    /// Runs a batch on the calling thread. A stage of a Plan after the first begins with the hidden states of the stage
     /// before it, `[tokens, hidden_size]`, and does not read token ids.
     #[inline(never)]
-    pub(super) fn forward(&self, batch: &Batch, stream: Option<&[f32]>) -> Result<Vec<f32>> {
+    pub(super) fn forward(&self, batch: &Batch, hidden_states: Option<&[f32]>) -> Result<Vec<f32>> {
         // A poisoned lock means that another call panicked; its arena was not in this list, so the list is intact.
         let arena = self.arenas.lock().unwrap_or_else(|poison| poison.into_inner()).pop();
         let mut run = ForwardPass::new(self, batch, arena.unwrap_or_default());
-        if let Some(stream) = stream {
-            run.resume(stream);
+        if let Some(hidden_states) = hidden_states {
+            run.resume(hidden_states);
         }
         for step in &self.steps {
             run.step(step);

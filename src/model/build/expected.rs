@@ -22,20 +22,20 @@ pub(crate) fn expected_tensors(
         return Ok(ExpectedTensors::default());
     }
     let namings = PlanBuilder::candidates(config)?.map(|builder| builder.expected(chain.is_some())).collect();
-    Ok(ExpectedTensors { namings, is_quantized, part: None })
+    Ok(ExpectedTensors { namings, is_quantized, stage: None })
 }
 
-/// Returns the tensors that a part of the collapsed Plan reads, and the head if it is the last part, under every name that
+/// Returns the tensors that a stage of the collapsed Plan reads, and the head if it is the last stage, under every name that
 /// they may have.
 #[cfg(any(test, target_arch = "wasm32"))]
-pub(crate) fn part_tensors(config: &ModelConfig, steps: &Range<usize>) -> Result<HashSet<String>> {
+pub(crate) fn stage_tensors(config: &ModelConfig, steps: &Range<usize>) -> Result<HashSet<String>> {
     let mut names = HashSet::new();
     for builder in PlanBuilder::candidates(config)? {
         for has_normalized_table in [false, true] {
             let plan = PlanBuilder { has_normalized_table, ..builder }.plan().collapse_last_layer();
             let is_last = steps.end == plan.steps.len();
-            let part = plan.part(steps.clone());
-            names.extend(part.tensors().into_iter().map(|(name, ..)| name.to_owned()));
+            let stage = plan.stage(steps.clone());
+            names.extend(stage.tensors().into_iter().map(|(name, ..)| name.to_owned()));
             if is_last {
                 let mut head = ExpectedList::default();
                 builder.expect_head(&mut head);

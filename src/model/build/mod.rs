@@ -8,7 +8,7 @@ mod linear;
 
 pub(crate) use expected::expected_tensors;
 #[cfg(any(test, target_arch = "wasm32"))]
-pub(crate) use expected::part_tensors;
+pub(crate) use expected::stage_tensors;
 pub(crate) use head::head_parameters;
 
 use super::head::Head;

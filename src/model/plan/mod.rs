@@ -6,7 +6,7 @@
 
 mod display;
 #[cfg(any(test, target_arch = "wasm32"))]
-mod parts;
+mod stages;
 mod tensors;
 
 use std::ops::Range;
@@ -305,7 +305,7 @@ impl Plan {
 impl Plan {
     /// Keeps only the steps in a range.
     #[must_use]
-    pub(crate) fn part(mut self, steps: Range<usize>) -> Self {
+    pub(crate) fn stage(mut self, steps: Range<usize>) -> Self {
         self.steps.truncate(steps.end);
         self.steps.drain(..steps.start);
         self

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 
-import { partShares, pipelineMs } from "../../../bench/measure/pipeline.mjs";
+import { pipelineMs, stageShares } from "../../../bench/measure/pipeline.mjs";
 import { descendantsMs } from "../../../bench/measure/processor-time.mjs";
 import { kendallTau, median, quantile, quartiles } from "../../../bench/measure/statistics.mjs";
 import { benchConfig, readOptions } from "../../../bench/options.mjs";
@@ -31,7 +31,7 @@ test("a chain of workers takes as long as its slowest part, and the way of one m
 });
 
 test("parts of equal layers have equal shares of the time, and the last layer little", () => {
-  const shares = partShares({ layers: 5, hidden: 768, intermediate: 3072 }, [6]);
+  const shares = stageShares({ layers: 5, hidden: 768, intermediate: 3072 }, [6]);
   assert.ok(Math.abs(shares[0] - shares[1]) < 0.1 && shares[0] < shares[1], `${shares}`);
   assert.ok(Math.abs(shares[0] + shares[1] - 1) < 1e-12);
 });

@@ -22,7 +22,7 @@ import {
 } from "../support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
-const { chooseSplit } = await import(new URL("engine/parts/split.js", dist));
+const { chooseSplit } = await import(new URL("engine/pipeline/split.js", dist));
 
 describe("layers in several workers", () => {
   const candidates = Array.from({ length: 300 }, (_, at) => (at * 37) % 700);
@@ -113,11 +113,11 @@ describe("a chain of workers", () => {
     assert.deepEqual((await lastOf(collection.rank(query))).results, expected);
     const [first, ...others] = started.map(({ requests }) => new Set(requests.map(({ type }) => type)));
     assert.deepEqual(first, new Set(["load", "verify", "prepare", "score", "logits"]));
-    for (const other of others) assert.deepEqual(other, new Set(["load-part", "run"]));
+    for (const other of others) assert.deepEqual(other, new Set(["load-stage", "run"]));
     const batches = requestsOf(started[1], "run");
     assert.ok(batches.length > 20, `${batches.length} micro-batches`);
     assert.equal(requestsOf(started[2], "run").length, batches.length);
-    for (const { stream, offsets } of batches) assert.ok(stream.buffer.detached !== false && offsets.length > 1);
+    for (const { hiddenStates, offsets } of batches) assert.ok(hiddenStates.buffer.detached !== false && offsets.length > 1);
   });
 
   test("the progress of a call goes up to all of its documents", async () => {
@@ -256,9 +256,10 @@ describe("a chain of workers", () => {
 });
 
 describe("the choice between copies and layers", () => {
-  const [whole, parts, cuts] = [300e6, 330e6, [7, 13]];
-  const choose = (request, sizes = [whole, parts]) => chooseSplit([...sizes, 0, ...cuts], { mode: "auto", workers: 3, ...request });
-  const layers = { split: "layers", cuts, unpooledRows: 0, bytes: parts };
+  const [whole, together, splitPoints] = [300e6, 330e6, [7, 13]];
+  const choose = (request, sizes = [whole, together]) =>
+    chooseSplit([...sizes, 0, ...splitPoints], { mode: "auto", workers: 3, ...request });
+  const layers = { split: "layers", splitPoints, unpooledRows: 0, bytes: together };
 
   test("automatic workers have copies of a small model, and layers of a large one", () => {
     assert.deepEqual(choose({}), layers);
@@ -272,10 +273,10 @@ describe("the choice between copies and layers", () => {
 
   test("a limit of memory is for all workers together", () => {
     assert.deepEqual(choose({ maxBytes: 2 * whole }), { split: "copies", workers: 2 });
-    assert.deepEqual(choose({ maxBytes: parts }), layers);
-    assert.deepEqual(choose({ maxBytes: parts - 1 }), { split: "copies", workers: 1 });
-    assert.deepEqual(choose({ mode: "layers", maxBytes: parts }), layers);
-    assert.throws(() => choose({ mode: "layers", maxBytes: parts - 1 }), {
+    assert.deepEqual(choose({ maxBytes: together }), layers);
+    assert.deepEqual(choose({ maxBytes: together - 1 }), { split: "copies", workers: 1 });
+    assert.deepEqual(choose({ mode: "layers", maxBytes: together }), layers);
+    assert.throws(() => choose({ mode: "layers", maxBytes: together - 1 }), {
       code: "out-of-memory",
       message: /about 330\.0 MB of memory in 3 workers together; the limit is 330\.0 MB/,
     });

@@ -58,10 +58,10 @@ const job = fc.oneof(
   }),
   fc.record({ kind: fc.constant("variants"), pair, variants: fc.uint32Array({ max: 6, maxLength: 4 }) }),
 );
-const cuts = fc.array(fc.nat({ max: 9 }), { maxLength: 3 });
+const splitPoints = fc.array(fc.nat({ max: 9 }), { maxLength: 3 });
 const plan = fc.oneof(
   fc.record({ split: fc.constant("copies"), workers: fc.nat({ max: 9 }) }),
-  fc.record({ split: fc.constant("layers"), cuts, unpooledRows: fc.nat(), bytes: fc.nat() }),
+  fc.record({ split: fc.constant("layers"), splitPoints, unpooledRows: fc.nat(), bytes: fc.nat() }),
 );
 const split = fc.oneof(plan, fc.record({ mode: fc.constantFrom("auto", "layers"), workers: fc.nat({ max: 9 }) }));
 const request = fc.oneof(
@@ -80,15 +80,15 @@ const request = fc.oneof(
     split: fc.option(split, { nil: undefined }),
   }),
   fc.record({
-    type: fc.constant("load-part"),
+    type: fc.constant("load-stage"),
     call,
     module: anything,
     files: fc.constant(new Map()),
     settings: anything,
-    part: fc.record({ part: fc.nat(), cuts, unpooledRows: fc.nat() }),
+    stage: fc.record({ stage: fc.nat(), splitPoints, unpooledRows: fc.nat() }),
   }),
   fc.record({ type: fc.constant("verify"), call }),
-  fc.record({ type: fc.constant("run"), call, stream: fc.float32Array({ maxLength: 8 }), offsets: fc.uint32Array({ maxLength: 4 }) }),
+  fc.record({ type: fc.constant("run"), call, hiddenStates: fc.float32Array({ maxLength: 8 }), offsets: fc.uint32Array({ maxLength: 4 }) }),
   fc.record({ type: fc.constant("logits"), batch: fc.nat({ max: 3 }), values: fc.float32Array({ maxLength: 4 }), ms: fc.double() }),
 );
 const spans = fc.option(fc.uint32Array({ maxLength: 8 }), { nil: undefined });
@@ -111,7 +111,7 @@ const reply = fc.oneof(
   fc.record({
     type: fc.constant("batch"),
     batch: fc.nat({ max: 3 }),
-    stream: fc.float32Array({ maxLength: 8 }),
+    hiddenStates: fc.float32Array({ maxLength: 8 }),
     offsets: fc.uint32Array({ maxLength: 4 }),
   }),
   fc.record({ type: fc.constant("dropped"), batch: fc.nat({ max: 3 }) }),
@@ -173,13 +173,13 @@ describe("a message is refused with", () => {
     "an index of chosen weights that is being downloaded": load("model.safetensors.index.json", 5, "model.safetensors.index.json"),
     "a chunk without a start": { type: "plan", call: 1, pair: { ...explained, chunk: { end: 3 } } },
     "no number of samples": { type: "plan", call: 1, pair: { ...explained, samples: undefined } },
-    "a hole in the cuts": {
-      type: "load-part",
+    "a hole in the split points": {
+      type: "load-stage",
       call: 1,
       module: undefined,
       files: new Map(),
       settings: { device: "cpu", dtype: "auto" },
-      part: { part: 1, cuts: Object.assign(new Array(2), { 1: 2 }), unpooledRows: 1 },
+      stage: { stage: 1, splitPoints: Object.assign(new Array(2), { 1: 2 }), unpooledRows: 1 },
     },
     "a limit above 32 bits": {
       type: "sentences",

@@ -1,6 +1,6 @@
-import { copiesFor, maxCopyBytes, type SplitRequest } from "../../engine/parts/split.js";
+import { copiesFor, maxCopyBytes, type SplitRequest } from "../../engine/pipeline/split.js";
 import type { Scorer } from "../../scoring/scorer.js";
-import { LayersConnector } from "../../worker/layers/layers-connector.js";
+import { PipelineConnector } from "../../worker/pipeline/pipeline-connector.js";
 import { type PoolSize, WorkerPool } from "../../worker/pool.js";
 import type { WorkerPort } from "../../worker/port.js";
 import { PrestartedWorkers } from "../../worker/prestarted-workers.js";
@@ -57,7 +57,7 @@ async function startSplit(
   const prestarted = PrestartedWorkers.start(first, start, count - 1);
   const request = { mode, workers: count, maxBytes: start.settings.max_memory_bytes };
   const { plan, model, connector } = await prestarted.whileLoading(
-    LayersConnector.load(new WorkerConnection(first), prestarted, request, signal),
+    PipelineConnector.load(new WorkerConnection(first), prestarted, request, signal),
   );
   const scorer = new WorkerScorer(connector ?? new WorkerStarter(start), model.info, model.connection);
   const workers = plan.split === "copies" ? plan.workers : 1;

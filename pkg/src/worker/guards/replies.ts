@@ -4,7 +4,7 @@ import type { ModelInfo } from "../../types.js";
 import { isObject } from "../../util/check.js";
 import { typeTag } from "../../util/type-tag.js";
 import type { Reply } from "../protocol.js";
-import { type Fields, isCount, isIndices, isPartialBatch, isResult, isSplitPlan, parse } from "./values.js";
+import { type Fields, isCount, isIndices, isResult, isSplitPlan, isStageBatch, parse } from "./values.js";
 
 /** Validates a reply. Returns what is wrong with `message` if it is not one. */
 export function parseReply(message: unknown): Reply | string {
@@ -82,7 +82,7 @@ function isSplit(message: Fields): message is Fields & ReplyOf<"split"> {
 }
 
 function isBatch(message: Fields): message is Fields & ReplyOf<"batch"> {
-  return isCount(message["batch"]) && isPartialBatch(message);
+  return isCount(message["batch"]) && isStageBatch(message);
 }
 
 function isDropped(message: Fields): message is Fields & ReplyOf<"dropped"> {

@@ -1,5 +1,5 @@
 // Validates the messages to a worker.
-import type { LayersPlan, SplitRequest } from "../../engine/parts/split.js";
+import type { PipelinePlan, SplitRequest } from "../../engine/pipeline/split.js";
 import type { DocumentBatch, Job } from "../../scoring/scorer.js";
 import { isObject } from "../../util/check.js";
 import { typeTag } from "../../util/type-tag.js";
@@ -8,16 +8,16 @@ import type { Request } from "../protocol.js";
 import {
   type Fields,
   isCount,
-  isCuts,
   isDocumentLimits,
   isExplainedPair,
   isFiles,
   isIndices,
   isOneOf,
-  isPartialBatch,
   isResult,
   isSettings,
   isSplitPlan,
+  isSplitPoints,
+  isStageBatch,
   isTexts,
   parse,
 } from "./values.js";
@@ -26,7 +26,7 @@ import {
 export function parseRequest(message: unknown): Request | string {
   return parse<Request>(message, {
     load: isLoad,
-    "load-part": isLoadPart,
+    "load-stage": isLoadStage,
     verify: isVerify,
     score: isScore,
     run: isRun,
@@ -50,9 +50,11 @@ function isLoad(message: Fields): message is Fields & RequestOf<"load"> {
   return isModel(message) && (message["split"] === undefined || isSplitRequest(message["split"]));
 }
 
-function isLoadPart(message: Fields): message is Fields & RequestOf<"load-part"> {
-  const { part } = message;
-  return isModel(message) && isObject(part) && isCount(part["part"]) && isCuts(part["cuts"]) && isCount(part["unpooledRows"]);
+function isLoadStage(message: Fields): message is Fields & RequestOf<"load-stage"> {
+  const { stage } = message;
+  return (
+    isModel(message) && isObject(stage) && isCount(stage["stage"]) && isSplitPoints(stage["splitPoints"]) && isCount(stage["unpooledRows"])
+  );
 }
 
 /** Whether a message has a call's number, and what an engine needs. */
@@ -70,7 +72,7 @@ function isVerify(message: Fields): message is Fields & RequestOf<"verify"> {
 }
 
 function isRun(message: Fields): message is Fields & RequestOf<"run"> {
-  return isCount(message["call"]) && isPartialBatch(message);
+  return isCount(message["call"]) && isStageBatch(message);
 }
 
 function isLogits(message: Fields): message is Fields & RequestOf<"logits"> {
@@ -105,7 +107,7 @@ function isCancel(message: Fields): message is Fields & RequestOf<"cancel"> {
   return isCount(message["call"]);
 }
 
-function isSplitRequest(split: unknown): split is SplitRequest | LayersPlan {
+function isSplitRequest(split: unknown): split is SplitRequest | PipelinePlan {
   if (!isObject(split)) return false;
   const { mode, workers, maxBytes } = split;
   return (

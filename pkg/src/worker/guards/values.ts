@@ -1,7 +1,7 @@
 // Guards of values that are in several messages.
 import { isArriving } from "../../engine/arriving-reader.js";
 import type { EngineSettings } from "../../engine/engine.js";
-import type { SplitPlan } from "../../engine/parts/split.js";
+import type { SplitPlan } from "../../engine/pipeline/split.js";
 import type { FileData } from "../../engine/weights-files.js";
 import { isWeightsFile } from "../../model/model-files.js";
 import type { DocumentLimits, ExplainedPair } from "../../scoring/scorer.js";
@@ -24,18 +24,20 @@ export function parse<M extends { readonly type: string }>(message: unknown, gua
   return isValid(message) ? message : `a field of "${type}" is wrong`;
 }
 
-export function isPartialBatch({ stream, offsets }: Fields): boolean {
-  return typeTag(stream) === "Float32Array" && typeTag(offsets) === "Uint32Array";
+export function isStageBatch({ hiddenStates, offsets }: Fields): boolean {
+  return typeTag(hiddenStates) === "Float32Array" && typeTag(offsets) === "Uint32Array";
 }
 
 export function isSplitPlan(plan: unknown): plan is SplitPlan {
   if (!isObject(plan)) return false;
   if (plan["split"] === "copies") return isCount(plan["workers"]);
-  return plan["split"] === "layers" && isCuts(plan["cuts"]) && isCount(plan["unpooledRows"]) && typeof plan["bytes"] === "number";
+  return (
+    plan["split"] === "layers" && isSplitPoints(plan["splitPoints"]) && isCount(plan["unpooledRows"]) && typeof plan["bytes"] === "number"
+  );
 }
 
-export function isCuts(cuts: unknown): cuts is readonly number[] {
-  return Array.isArray(cuts) && Array.from<unknown>(cuts).every(isUint32);
+export function isSplitPoints(splitPoints: unknown): splitPoints is readonly number[] {
+  return Array.isArray(splitPoints) && Array.from<unknown>(splitPoints).every(isUint32);
 }
 
 export function isExplainedPair(pair: unknown): pair is ExplainedPair {

@@ -67,7 +67,7 @@ fn expect(name: &str, shape: &[usize], role: ExpectedRole) -> ExpectedTensor {
 }
 
 fn read(file: &[u8], expected: &[ExpectedTensor], is_quantized: bool, piece: usize) -> Result<Weights> {
-    let expected = ExpectedTensors { namings: vec![expected.to_vec()], is_quantized, part: None };
+    let expected = ExpectedTensors { namings: vec![expected.to_vec()], is_quantized, stage: None };
     let mut reader = WeightsReader::new(None, expected);
     reader.open("onnx/model.onnx", file.len() as u64)?;
     while let Some(wanted) = reader.wanted() {

@@ -77,10 +77,10 @@ impl<'a> ForwardPass<'a> {
         embedding.gather(self.batch, self.begin(embedding.width()));
     }
 
-    /// Begins with the residual stream of an earlier part of the Plan, `[tokens, width]`.
-    pub(crate) fn resume(&mut self, stream: &[f32]) {
-        let width = stream.len() / self.batch.tokens();
-        self.begin(width).copy_from_slice(stream);
+    /// Begins with the hidden states of an earlier stage of the Plan, `[tokens, width]`.
+    pub(crate) fn resume(&mut self, hidden_states: &[f32]) {
+        let width = hidden_states.len() / self.batch.tokens();
+        self.begin(width).copy_from_slice(hidden_states);
     }
 
     /// Returns the residual stream, with a row per token, to be filled.

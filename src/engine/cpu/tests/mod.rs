@@ -212,39 +212,44 @@ fn collapsing_the_last_layer_changes_nothing() {
     assert!(tried > 2);
 }
 
-/// Runs a Plan in parts, one engine after the other.
-fn run_parts(plan: &Plan, dtype: Dtype, cuts: &[usize]) -> Result<Vec<f32>> {
+/// Runs a Plan in stages, one engine after the other.
+fn run_stages(plan: &Plan, dtype: Dtype, split_points: &[usize]) -> Result<Vec<f32>> {
     let mut tokens = batch(&LENGTHS);
     let mut start = 0;
-    let mut stream = Vec::new();
-    for end in cuts.iter().copied().chain([plan.steps.len()]) {
-        let part = plan.clone().part(start..end);
-        let engine = CpuEngine::prepare(&part, random_weights(&part, dtype), dtype, 1)?;
-        stream = if start == 0 { engine.run(&tokens)? } else { engine.forward(&tokens, Some(&stream))? };
-        // Only the first part reads tokens.
+    let mut hidden_states = Vec::new();
+    for end in split_points.iter().copied().chain([plan.steps.len()]) {
+        let stage = plan.clone().stage(start..end);
+        let engine = CpuEngine::prepare(&stage, random_weights(&stage, dtype), dtype, 1)?;
+        hidden_states =
+            if start == 0 { engine.run(&tokens)? } else { engine.forward(&tokens, Some(&hidden_states))? };
+        // Only the first stage reads tokens.
         tokens.input_ids.fill(u32::MAX);
         start = end;
     }
-    Ok(stream)
+    Ok(hidden_states)
 }
 
 #[test]
-fn a_plan_in_parts_gives_the_same_bits_wherever_it_is_cut() {
+fn a_plan_in_stages_gives_the_same_bits_wherever_it_is_split() {
     let mut tried = 0;
     for (name, plan) in every_plan() {
         for dtype in [Dtype::F32, Dtype::Q8] {
-            let whole = bits(&run_parts(&plan, dtype, &[]).unwrap());
-            let cuts = plan.cuts();
-            for cut in &cuts {
+            let whole = bits(&run_stages(&plan, dtype, &[]).unwrap());
+            let points = plan.split_points();
+            for point in &points {
                 assert_eq!(
-                    bits(&run_parts(&plan, dtype, &[*cut]).unwrap()),
+                    bits(&run_stages(&plan, dtype, &[*point]).unwrap()),
                     whole,
-                    "{name}, {dtype:?}, {cut}"
+                    "{name}, {dtype:?}, {point}"
                 );
                 tried += 1;
             }
-            assert_eq!(bits(&run_parts(&plan, dtype, &cuts).unwrap()), whole, "{name}, {dtype:?}, {cuts:?}");
+            assert_eq!(
+                bits(&run_stages(&plan, dtype, &points).unwrap()),
+                whole,
+                "{name}, {dtype:?}, {points:?}"
+            );
         }
     }
-    assert!(tried > 80, "{tried} cuts");
+    assert!(tried > 80, "{tried} split points");
 }

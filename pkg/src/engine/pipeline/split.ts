@@ -6,8 +6,8 @@ import { RankletError } from "../../errors.js";
  */
 export const maxCopyBytes = 200e6;
 
-/** Max memory of all parts of a model, relative to one engine with all of it. Layers that share weights are not split. */
-const maxPartsRatio = 1.5;
+/** Max memory of all stages of a model, relative to one engine with all of it. Layers that share weights are not split. */
+const maxPipelineRatio = 1.5;
 
 /** What the first worker decides: whether each worker has a copy of the weights, or some layers. */
 export interface SplitRequest {
@@ -19,47 +19,47 @@ export interface SplitRequest {
   readonly maxBytes?: number | undefined;
 }
 
-/** The parts of a model. */
-export interface LayersPlan {
+/** The pipeline stages of a model. */
+export interface PipelinePlan {
   readonly split: "layers";
-  /** The first steps of the second part and the following ones. */
-  readonly cuts: readonly number[];
+  /** The first steps of the second stage and the following ones. */
+  readonly splitPoints: readonly number[];
   /** Number of rows at the start of each pair that pooling leaves out. */
   readonly unpooledRows: number;
-  /** Predicted peak memory of all parts together. */
+  /** Predicted peak memory of all stages together. */
   readonly bytes: number;
 }
 
 /** How the workers hold the model. */
-export type SplitPlan = LayersPlan | { readonly split: "copies"; readonly workers: number };
+export type SplitPlan = PipelinePlan | { readonly split: "copies"; readonly workers: number };
 
-/** A part of a model after the first. */
-export interface PartSettings {
-  /** The part's number; the first part has 0. */
-  readonly part: number;
-  readonly cuts: readonly number[];
+/** A stage of a model after the first. */
+export interface StageSettings {
+  /** The stage's number; the first stage has 0. */
+  readonly stage: number;
+  readonly splitPoints: readonly number[];
   readonly unpooledRows: number;
 }
 
 /**
  * Chooses between copies and layers.
- * @param split the answer of the engine: predicted memory of the whole model and of all parts, unpooled rows, cuts
+ * @param split the answer of the engine: predicted memory of the whole model and of all stages, unpooled rows, split points
  * @throws RankletError `out-of-memory` if layers are requested and need too much memory
  */
 export function chooseSplit(split: ArrayLike<number>, { mode, workers, maxBytes }: SplitRequest): SplitPlan {
-  const [whole = 0, bytes = 0, unpooledRows = 0, ...cuts] = Array.from(split);
-  const layers: SplitPlan = { split: "layers", cuts, unpooledRows, bytes };
+  const [whole = 0, bytes = 0, unpooledRows = 0, ...splitPoints] = Array.from(split);
+  const layers: SplitPlan = { split: "layers", splitPoints, unpooledRows, bytes };
   const fits = bytes <= (maxBytes ?? Infinity);
-  if (mode === "layers" && cuts.length > 0) {
+  if (mode === "layers" && splitPoints.length > 0) {
     if (fits) return layers;
     throw new RankletError(
       "out-of-memory",
-      `this model would take about ${megabytes(bytes)} MB of memory in ${cuts.length + 1} workers together; the limit is ${megabytes(maxBytes ?? 0)} MB: choose fewer workers, a smaller maximum length or another model`,
+      `this model would take about ${megabytes(bytes)} MB of memory in ${splitPoints.length + 1} workers together; the limit is ${megabytes(maxBytes ?? 0)} MB: choose fewer workers, a smaller maximum length or another model`,
     );
   }
   const copies = copiesFor(whole, workers, maxBytes);
   if (mode === "auto" && copies > 1) return { split: "copies", workers: copies };
-  const isWorthwhile = mode === "auto" && cuts.length > 0 && fits && bytes <= maxPartsRatio * whole;
+  const isWorthwhile = mode === "auto" && splitPoints.length > 0 && fits && bytes <= maxPipelineRatio * whole;
   return isWorthwhile ? layers : { split: "copies", workers: 1 };
 }
 

@@ -1,4 +1,4 @@
-//! Every family in parts: the scores have the same bits as those of one engine, and each part reads its own tensors.
+//! Every family in stages: the scores have the same bits as those of one engine, and each stage reads its own tensors.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -39,26 +39,26 @@ impl Model {
         Reranker::load_blocking(ModelSource::Files(files), options(dtype)).unwrap()
     }
 
-    fn load(&self, parts: usize, dtype: Dtype) -> Result<Parts> {
-        self.load_in_pieces(parts, dtype, 1 << 20)
+    fn load(&self, stages: usize, dtype: Dtype) -> Result<Stages> {
+        self.load_in_pieces(stages, dtype, 1 << 20)
     }
 
-    fn load_in_pieces(&self, parts: usize, dtype: Dtype, piece: usize) -> Result<Parts> {
+    fn load_in_pieces(&self, stages: usize, dtype: Dtype, piece: usize) -> Result<Stages> {
         let (name, file) = (self.name, &self.weights);
         let mut loader = Loader::new(self.checkpoint(), None, file.len() as u64, options(dtype))?;
-        let split = loader.split(parts)?.options;
-        loader.keep_first_part(&split)?;
+        let split = loader.split(stages)?.options;
+        loader.keep_first_stage(&split)?;
         loader.expect_file(name)?;
         let mut bytes = vec![read(loader.weights(), name, file, piece)?];
         let first = pollster::block_on(loader.finish())?;
         let mut others = Vec::new();
-        for part in 1..=split.cuts.len() {
-            let mut loader = PartLoader::new(self.checkpoint(), None, options(dtype), part, &split)?;
+        for stage in 1..=split.split_points.len() {
+            let mut loader = StageLoader::new(self.checkpoint(), None, options(dtype), stage, &split)?;
             loader.expect_file(name);
             bytes.push(read(loader.weights(), name, file, piece)?);
             others.push(loader.finish()?);
         }
-        Ok(Parts { first, others, bytes })
+        Ok(Stages { first, others, bytes })
     }
 }
 
@@ -116,24 +116,24 @@ fn read(reader: &mut WeightsReader, name: &str, file: &[u8], piece: usize) -> Re
     Ok(bytes)
 }
 
-struct Parts {
+struct Stages {
     first: Reranker,
-    others: Vec<ModelPart>,
-    /// Bytes that each part has read.
+    others: Vec<PipelineStage>,
+    /// Bytes that each stage has read.
     bytes: Vec<usize>,
 }
 
-impl Parts {
-    /// Runs the parts after the first.
-    fn logits(&self, mut batch: PartialBatch) -> Result<Vec<f32>> {
-        for part in &self.others {
-            let (stream, cu_seqlens) = (batch.stream, batch.cu_seqlens.clone());
-            batch.stream = part.run(PartialBatch { stream, cu_seqlens })?;
-            if batch.stream.is_empty() {
+impl Stages {
+    /// Runs the stages after the first.
+    fn logits(&self, mut batch: StageBatch) -> Result<Vec<f32>> {
+        for stage in &self.others {
+            let (hidden_states, cu_seqlens) = (batch.hidden_states, batch.cu_seqlens.clone());
+            batch.hidden_states = stage.run(StageBatch { hidden_states, cu_seqlens })?;
+            if batch.hidden_states.is_empty() {
                 break;
             }
         }
-        Ok(batch.stream)
+        Ok(batch.hidden_states)
     }
 
     /// Scores a run with up to three batches under way.
@@ -191,25 +191,25 @@ fn every_family_in_parts_has_the_scores_of_one_engine() {
                 if reranker.info().num_labels == 1 { LongDocuments::Chunk } else { LongDocuments::Truncate };
             let expected =
                 [LongDocuments::Truncate, long].map(|long| score_whole(&reranker, run(&documents, long)));
-            for parts in [2, 3, 8] {
-                let parts = model.load(parts, dtype).unwrap();
-                if parts.others.is_empty() {
+            for stages in [2, 3, 8] {
+                let stages = model.load(stages, dtype).unwrap();
+                if stages.others.is_empty() {
                     continue;
                 }
                 let got =
-                    [LongDocuments::Truncate, long].map(|long| parts.score(run(&documents, long)).unwrap());
-                assert_eq!(got, expected, "{folder:?}, {dtype:?}, {} parts", parts.bytes.len());
-                let info = parts.first.info();
+                    [LongDocuments::Truncate, long].map(|long| stages.score(run(&documents, long)).unwrap());
+                assert_eq!(got, expected, "{folder:?}, {dtype:?}, {} stages", stages.bytes.len());
+                let info = stages.first.info();
                 assert_eq!(
                     (info.parameters, &info.warnings),
                     (reranker.info().parameters, &reranker.info().warnings)
                 );
-                *tried.entry(parts.bytes.len()).or_insert(0) += 1;
+                *tried.entry(stages.bytes.len()).or_insert(0) += 1;
             }
         }
     }
     println!("{tried:?}");
-    assert!(tried[&2] > 100 && tried[&3] > 100, "models by their number of parts: {tried:?}");
+    assert!(tried[&2] > 100 && tried[&3] > 100, "models by their number of stages: {tried:?}");
 }
 
 #[test]
@@ -217,24 +217,24 @@ fn each_byte_of_the_weights_is_read_by_the_part_that_needs_it() {
     let model = Model::read("bert-gelu-h36");
     let header = 8 + u64::from_le_bytes(*model.weights.first_chunk().unwrap()) as usize;
     for piece in [1, 7, 64, 1000, 1 << 20] {
-        let parts = model.load_in_pieces(2, Dtype::F32, piece).unwrap();
-        // Every tensor is needed by one part, and the header by both. A piece with the end of the header goes beyond it.
-        let beyond = parts.bytes.iter().sum::<usize>() - model.weights.len() - header;
-        assert!(beyond < piece, "{:?} in pieces of {piece}", parts.bytes);
-        let scores = parts.score(run(&documents(), LongDocuments::Truncate)).unwrap();
+        let stages = model.load_in_pieces(2, Dtype::F32, piece).unwrap();
+        // Every tensor is needed by one stage, and the header by both. A piece with the end of the header goes beyond it.
+        let beyond = stages.bytes.iter().sum::<usize>() - model.weights.len() - header;
+        assert!(beyond < piece, "{:?} in pieces of {piece}", stages.bytes);
+        let scores = stages.score(run(&documents(), LongDocuments::Truncate)).unwrap();
         let expected = score_whole(&model.load_whole(Dtype::F32), run(&documents(), LongDocuments::Truncate));
         assert_eq!(scores, expected, "in pieces of {piece}");
     }
 }
 
 #[test]
-fn a_part_refuses_a_file_that_is_cut_and_a_number_that_is_not_finite_in_its_own_tensors_only() {
+fn a_stage_refuses_a_file_that_is_cut_off_and_a_number_that_is_not_finite_in_its_own_tensors_only() {
     let mut model = Model::read("bert-gelu-h36");
     let mut file = std::mem::take(&mut model.weights);
     let loader = Loader::new(model.checkpoint(), None, file.len() as u64, options(Dtype::F32)).unwrap();
     let split = loader.split(2).unwrap().options;
     let last = |file: &[u8], length: usize| {
-        let mut loader = PartLoader::new(model.checkpoint(), None, options(Dtype::F32), 1, &split).unwrap();
+        let mut loader = StageLoader::new(model.checkpoint(), None, options(Dtype::F32), 1, &split).unwrap();
         loader.weights().open(WEIGHTS, length as u64).unwrap();
         while let Some(wanted) = loader.weights().wanted() {
             loader.weights().push(&file[wanted.start as usize..wanted.end as usize])?;
@@ -255,31 +255,35 @@ fn a_part_refuses_a_file_that_is_cut_and_a_number_that_is_not_finite_in_its_own_
 
 #[test]
 fn a_batch_that_is_not_finite_is_an_error_about_its_pairs() {
-    let parts = Model::read("bert-gelu-h36").load(2, Dtype::F32).unwrap();
+    let stages = Model::read("bert-gelu-h36").load(2, Dtype::F32).unwrap();
     let documents = documents();
     let mut run = run(&documents, LongDocuments::Truncate);
-    let first = run.begin_batch(&parts.first).unwrap().unwrap();
-    let second = run.begin_batch(&parts.first).unwrap().unwrap();
-    let done = run.finish_batch(&parts.first, parts.logits(first).unwrap()).unwrap().scores.len();
-    let poisoned = PartialBatch { stream: vec![f32::NAN; second.stream.len()], ..second };
+    let first = run.begin_batch(&stages.first).unwrap().unwrap();
+    let second = run.begin_batch(&stages.first).unwrap().unwrap();
+    let done = run.finish_batch(&stages.first, stages.logits(first).unwrap()).unwrap().scores.len();
+    let poisoned = StageBatch { hidden_states: vec![f32::NAN; second.hidden_states.len()], ..second };
     let pairs = poisoned.cu_seqlens.len() - 1;
-    let error = run.finish_batch(&parts.first, parts.logits(poisoned).unwrap()).unwrap_err();
+    let error = run.finish_batch(&stages.first, stages.logits(poisoned).unwrap()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert_eq!(error.item().unwrap().range, done..done + pairs);
-    let nothing = run.finish_batch(&parts.first, vec![0.0]).unwrap_err();
+    let nothing = run.finish_batch(&stages.first, vec![0.0]).unwrap_err();
     assert_eq!(nothing.kind(), ErrorKind::Input);
 }
 
 #[test]
-fn only_cuts_of_the_model_make_parts() {
+fn only_split_points_of_the_model_make_stages() {
     let model = Model::read("bert-gelu-h36");
-    let part = |part, cuts: &[usize]| {
-        let options = PartOptions { unpooled_rows: 0, cuts: cuts.to_vec() };
-        PartLoader::new(model.checkpoint(), None, Options::default(), part, &options)
+    let stage = |stage, split_points: &[usize]| {
+        let options = PipelineOptions { unpooled_rows: 0, split_points: split_points.to_vec() };
+        StageLoader::new(model.checkpoint(), None, Options::default(), stage, &options)
     };
-    assert!(part(1, &[3]).is_ok());
-    for (index, cuts) in [(1, vec![]), (2, vec![3]), (1, vec![2]), (1, vec![99]), (1, vec![4, 3])] {
-        assert_eq!(part(index, &cuts).unwrap_err().kind(), ErrorKind::Input, "part {index} between {cuts:?}");
+    assert!(stage(1, &[3]).is_ok());
+    for (index, split_points) in [(1, vec![]), (2, vec![3]), (1, vec![2]), (1, vec![99]), (1, vec![4, 3])] {
+        assert_eq!(
+            stage(index, &split_points).unwrap_err().kind(),
+            ErrorKind::Input,
+            "stage {index} between {split_points:?}"
+        );
     }
 }
 
@@ -307,9 +311,9 @@ fn parts_of_torch_and_onnx_files_have_the_scores_of_one_engine() {
     for model in models {
         for dtype in [Dtype::Auto, Dtype::Q8] {
             let expected = score_whole(&model.load_whole(dtype), run(&documents(), LongDocuments::Truncate));
-            let parts = model.load(2, dtype).unwrap();
-            assert_eq!(parts.others.len(), 1, "{}", model.name);
-            let got = parts.score(run(&documents(), LongDocuments::Truncate)).unwrap();
+            let stages = model.load(2, dtype).unwrap();
+            assert_eq!(stages.others.len(), 1, "{}", model.name);
+            let got = stages.score(run(&documents(), LongDocuments::Truncate)).unwrap();
             assert_eq!(got, expected, "{}, {dtype:?}", model.name);
         }
     }
@@ -317,13 +321,13 @@ fn parts_of_torch_and_onnx_files_have_the_scores_of_one_engine() {
 
 #[test]
 fn golden_pairs_verify_all_parts_together() {
-    let parts = Model::read("../../models/default").load(3, Dtype::Auto).unwrap();
+    let stages = Model::read("../../models/default").load(3, Dtype::Auto).unwrap();
     let mut pairs = 0;
-    while let Some(batch) = parts.first.golden_batch(pairs).unwrap() {
-        let mut logits = parts.logits(batch).unwrap();
-        parts.first.check_golden(pairs, &logits).unwrap();
+    while let Some(batch) = stages.first.golden_batch(pairs).unwrap() {
+        let mut logits = stages.logits(batch).unwrap();
+        stages.first.check_golden(pairs, &logits).unwrap();
         logits[0] += 2.0;
-        assert_eq!(parts.first.check_golden(pairs, &logits).unwrap_err().kind(), ErrorKind::Integrity);
+        assert_eq!(stages.first.check_golden(pairs, &logits).unwrap_err().kind(), ErrorKind::Integrity);
         pairs += 1;
     }
     assert!(pairs > 0);

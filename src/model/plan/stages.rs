@@ -1,7 +1,7 @@
-//! Parts of a Plan, each for an engine of its own.
+//! Pipeline stages of a Plan, each for an engine of its own.
 //!
-//! A Plan can be cut before a block that reads nothing but the residual stream of all tokens. The stream is then the
-//! result of one part and the input of the next, and every operation is the same as in one engine.
+//! A Plan can be split before a block that reads nothing but the residual stream of all tokens. These hidden states are then the
+//! result of one stage and the input of the next, and every operation is the same as in one engine.
 
 use super::*;
 
@@ -16,16 +16,16 @@ const ATTENTION_COST: u64 = 1;
 const ELEMENT_COST: u64 = 30;
 
 impl Plan {
-    /// Returns the indices of the steps before which the Plan can be cut, ascending.
-    pub(crate) fn cuts(&self) -> Vec<usize> {
-        let mut cuts = Vec::new();
+    /// Returns the indices of the steps before which the Plan can be split, ascending.
+    pub(crate) fn split_points(&self) -> Vec<usize> {
+        let mut split_points = Vec::new();
         // The first block stays with the embeddings.
         let (mut has_block, mut is_unfolded) = (false, false);
         for (index, step) in self.steps.iter().enumerate() {
             match step {
                 Step::Attention(_) | Step::FeedForward(_) => {
                     if has_block && !is_unfolded {
-                        cuts.push(index);
+                        split_points.push(index);
                     }
                     has_block = true;
                 }
@@ -38,30 +38,30 @@ impl Plan {
                 break;
             }
         }
-        cuts
+        split_points
     }
 
-    /// Returns the cuts between `parts` parts that take about the same time, or between fewer if there are not enough cuts.
-    pub(crate) fn balanced_cuts(&self, parts: usize) -> Vec<usize> {
+    /// Returns the split points of `stages` stages that take about the same time, or of fewer if the Plan has too few points.
+    pub(crate) fn balanced_split_points(&self, stages: usize) -> Vec<usize> {
         let mut costs = vec![0_u64];
         let mut rows = PAIR_TOKENS;
         for step in &self.steps {
             costs.push(costs[costs.len() - 1] + step.pair_cost(&mut rows));
         }
-        let (total, possible) = (costs[self.steps.len()], self.cuts());
-        let parts = parts.min(possible.len() + 1);
-        let mut cuts: Vec<usize> = Vec::new();
+        let (total, possible) = (costs[self.steps.len()], self.split_points());
+        let stages = stages.min(possible.len() + 1);
+        let mut split_points: Vec<usize> = Vec::new();
         let mut next = 0;
-        for part in 1..parts {
-            let target = total * part as u64 / parts as u64;
-            // The later parts need a cut each.
-            let choices = next..=possible.len() + part - parts;
+        for stage in 1..stages {
+            let target = total * stage as u64 / stages as u64;
+            // Each later stage needs a split point.
+            let choices = next..=possible.len() + stage - stages;
             if let Some(nearest) = choices.min_by_key(|index| costs[possible[*index]].abs_diff(target)) {
-                cuts.push(possible[nearest]);
+                split_points.push(possible[nearest]);
                 next = nearest + 1;
             }
         }
-        cuts
+        split_points
     }
 }
 

@@ -9,7 +9,7 @@ const maxSent = 2;
 interface Batch {
   readonly number: number;
   readonly offsets: Uint32Array;
-  stream: Float32Array;
+  hiddenStates: Float32Array;
   /** Time in the engines so far. */
   ms: number;
   isDropped: boolean;
@@ -26,23 +26,23 @@ interface Stage {
  * Passes the micro-batches of the first worker from one worker to the next, and their logits back to it. Buffers are
  * transferred, and each worker has at most two micro-batches. If a worker is lost, the first one is ended.
  */
-export class LayersRouter {
+export class PipelineRouter {
   readonly #first: WorkerConnection;
   readonly #stages: readonly Stage[];
   /** The micro-batches whose logits are needed. */
   readonly #batches = new Map<number, Batch>();
 
-  /** @param others the workers with the other layers, in order */
+  /** @param others the workers with the later stages, in order */
   constructor(first: WorkerConnection, others: readonly WorkerConnection[]) {
     this.#first = first;
     this.#stages = others.map((connection) => ({ connection, waiting: [], sent: 0 }));
     void first.ended.then(() => [...this.#batches.keys()].forEach((number) => this.drop(number)));
-    for (const connection of others) void connection.ended.then(() => this.#first.close("a worker with other layers of the model ended"));
+    for (const connection of others) void connection.ended.then(() => this.#first.close("a worker with a later stage of the model ended"));
   }
 
   /** Begins to route a micro-batch. */
-  route({ batch: number, stream, offsets }: Extract<Reply, { type: "batch" }>): void {
-    const batch = { number, stream, offsets, ms: 0, isDropped: false };
+  route({ batch: number, hiddenStates, offsets }: Extract<Reply, { type: "batch" }>): void {
+    const batch = { number, hiddenStates, offsets, ms: 0, isDropped: false };
     this.#batches.set(number, batch);
     this.#enter(0, batch);
   }
@@ -57,9 +57,11 @@ export class LayersRouter {
   #enter(at: number, batch: Batch): void {
     const stage = this.#stages[at];
     if (batch.isDropped) return;
-    if (stage === undefined || batch.stream.length === 0) {
+    if (stage === undefined || batch.hiddenStates.length === 0) {
       this.#batches.delete(batch.number);
-      this.#first.post({ type: "logits", batch: batch.number, values: batch.stream, ms: batch.ms }, [batch.stream.buffer as ArrayBuffer]);
+      this.#first.post({ type: "logits", batch: batch.number, values: batch.hiddenStates, ms: batch.ms }, [
+        batch.hiddenStates.buffer as ArrayBuffer,
+      ]);
       return;
     }
     stage.waiting.push(batch);
@@ -76,13 +78,13 @@ export class LayersRouter {
 
   async #run(at: number, stage: Stage, batch: Batch): Promise<void> {
     stage.sent++;
-    const { stream, offsets } = batch;
+    const { hiddenStates, offsets } = batch;
     try {
-      const answer = await stage.connection.call((call) => ({ type: "run", call, stream, offsets }), {
-        transfer: [stream.buffer as ArrayBuffer],
+      const answer = await stage.connection.call((call) => ({ type: "run", call, hiddenStates, offsets }), {
+        transfer: [hiddenStates.buffer as ArrayBuffer],
       });
       if (answer.type !== "ran") throw new RankletError("internal", "the worker did not return the values of a micro-batch");
-      batch.stream = answer.values;
+      batch.hiddenStates = answer.values;
       batch.ms += answer.ms;
     } catch (error) {
       this.#first.close(messageOf(error));

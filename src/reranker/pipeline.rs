@@ -1,7 +1,7 @@
-//! A model in parts: engines that each compute some steps of the Plan, on workers that pass the residual stream on.
+//! A model in pipeline stages: engines that each compute some steps of the Plan, on workers that pass the hidden states on.
 //!
-//! The first part is a [`Reranker`] with the tokenizer and the embeddings. It makes the batches, and the scores from their
-//! logits. Each of the others is a [`ModelPart`]; the last one has the head.
+//! The first stage is a [`Reranker`] with the tokenizer and the embeddings. It makes the batches, and the scores from their
+//! logits. Each of the others is a [`PipelineStage`]; the last one has the head.
 
 use std::ops::Range;
 
@@ -20,72 +20,75 @@ use crate::text::Batch;
 pub(crate) struct Split {
     /// Predicted peak memory of the whole model in one engine, in bytes.
     pub(crate) whole_bytes: u64,
-    /// Predicted peak memory of all parts together.
+    /// Predicted peak memory of all stages together.
     pub(crate) split_bytes: u64,
-    /// What the other parts must know.
-    pub(crate) options: PartOptions,
+    /// What the later stages must know.
+    pub(crate) options: PipelineOptions,
 }
 
-/// The facts that all parts of a model share.
+/// The facts that all stages of a model share.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PartOptions {
+pub(crate) struct PipelineOptions {
     /// Number of rows at the start of each pair that pooling leaves out.
     pub(crate) unpooled_rows: usize,
-    /// The first steps of the second part and the following ones, ascending.
-    pub(crate) cuts: Vec<usize>,
+    /// The first steps of the second stage and the following ones, ascending.
+    pub(crate) split_points: Vec<usize>,
 }
 
-/// A batch after a part of the Plan.
+/// A batch after a stage of the Plan.
 #[derive(Debug)]
-pub(crate) struct PartialBatch {
-    /// The residual stream, `[tokens, hidden_size]`.
-    pub(crate) stream: Vec<f32>,
+pub(crate) struct StageBatch {
+    /// The hidden states (the residual stream), `[tokens, hidden_size]`.
+    pub(crate) hidden_states: Vec<f32>,
     /// Index of the first token of each pair, followed by the number of tokens.
     pub(crate) cu_seqlens: Vec<usize>,
 }
 
-impl PartOptions {
-    /// Returns the steps of a part.
+impl PipelineOptions {
+    /// Returns the steps of a stage.
     ///
     /// # Errors
-    /// `input` for cuts that the Plan does not have.
-    fn steps(&self, plan: &Plan, part: usize) -> Result<Range<usize>> {
-        let possible = plan.cuts();
-        let is_possible = |cut: &usize| possible.contains(cut);
-        if part > self.cuts.len() || !self.cuts.iter().all(is_possible) || !self.cuts.is_sorted() {
-            return Err(input("the model has no such part"));
+    /// `input` for split points that the Plan does not have.
+    fn steps(&self, plan: &Plan, stage: usize) -> Result<Range<usize>> {
+        let possible = plan.split_points();
+        let is_possible = |point: &usize| possible.contains(point);
+        if stage > self.split_points.len()
+            || !self.split_points.iter().all(is_possible)
+            || !self.split_points.is_sorted()
+        {
+            return Err(input("the model has no such stage"));
         }
-        let start = part.checked_sub(1).map_or(0, |before| self.cuts[before]);
-        Ok(start..self.cuts.get(part).copied().unwrap_or(plan.steps.len()))
+        let start = stage.checked_sub(1).map_or(0, |before| self.split_points[before]);
+        Ok(start..self.split_points.get(stage).copied().unwrap_or(plan.steps.len()))
     }
 }
 
 impl Loader {
-    /// Plans how to split the model into at most `parts` parts that take about the same time.
+    /// Plans how to split the model into at most `stages` stages that take about the same time.
     ///
     /// # Errors
     /// `unsupported` for a model without a Plan.
-    pub(crate) fn split(&self, parts: usize) -> Result<Split> {
+    pub(crate) fn split(&self, stages: usize) -> Result<Split> {
         let (spec, config) = (self.spec(), &self.spec().checkpoint.config);
         let plan = collapsed_plan(config)?;
-        let cuts = plan.balanced_cuts(parts);
-        let options = PartOptions { unpooled_rows: config.unpooled_rows, cuts };
+        let split_points = plan.balanced_split_points(stages);
+        let options = PipelineOptions { unpooled_rows: config.unpooled_rows, split_points };
         let mut split_bytes = 0;
-        for part in 0..=options.cuts.len() {
-            let steps = options.steps(&plan, part)?;
-            let part = collapsed_plan(config)?.part(steps.clone());
-            split_bytes += spec.part_memory(&plan, &part, &steps, self.dtype());
+        for stage in 0..=options.split_points.len() {
+            let steps = options.steps(&plan, stage)?;
+            let stage = collapsed_plan(config)?.stage(steps.clone());
+            split_bytes += spec.stage_memory(&plan, &stage, &steps, self.dtype());
         }
         Ok(Split { whole_bytes: self.memory_bytes(), split_bytes, options })
     }
 
-    /// Prepares only the first part of the model. Must be called before the weights are read.
+    /// Prepares only the first stage of the model. Must be called before the weights are read.
     ///
     /// # Errors
-    /// `input` for cuts that the model does not have.
-    pub(crate) fn keep_first_part(&mut self, options: &PartOptions) -> Result<()> {
+    /// `input` for split points that the model does not have.
+    pub(crate) fn keep_first_stage(&mut self, options: &PipelineOptions) -> Result<()> {
         let steps = options.steps(&collapsed_plan(&self.spec().checkpoint.config)?, 0)?;
-        self.keep_part(steps)
+        self.keep_stage(steps)
     }
 }
 
@@ -98,9 +101,9 @@ fn collapsed_plan(config: &ModelConfig) -> Result<Plan> {
     Ok(model::likely_plan(config)?.collapse_last_layer())
 }
 
-/// Loads a part of a model after the first.
+/// Loads a stage of a model after the first.
 #[derive(Debug)]
-pub(crate) struct PartLoader {
+pub(crate) struct StageLoader {
     options: Options,
     config: ModelConfig,
     chain: Option<ModuleChain>,
@@ -109,25 +112,25 @@ pub(crate) struct PartLoader {
     weights: WeightsReader,
 }
 
-impl PartLoader {
+impl StageLoader {
     /// Begins with all files but the weights.
     ///
     /// # Errors
-    /// `input` for a part that the model does not have.
+    /// `input` for a stage that the model does not have.
     pub(crate) fn new(
         checkpoint: Checkpoint,
         index: Option<Index>,
         options: Options,
-        part: usize,
-        part_options: &PartOptions,
+        stage: usize,
+        pipeline: &PipelineOptions,
     ) -> Result<Self> {
         let Checkpoint { mut config, chain, .. } = checkpoint;
-        config.unpooled_rows = part_options.unpooled_rows;
+        config.unpooled_rows = pipeline.unpooled_rows;
         let plan = collapsed_plan(&config)?;
-        let steps = part_options.steps(&plan, part)?;
+        let steps = pipeline.steps(&plan, stage)?;
         let expected = model::expected_tensors(&config, chain.as_ref(), options.dtype == Dtype::Q8)?;
         let mut weights = WeightsReader::new(index, expected);
-        weights.keep_part(model::part_tensors(&config, &steps)?);
+        weights.keep_tensors(model::stage_tensors(&config, &steps)?);
         let is_last = steps.end == plan.steps.len();
         Ok(Self { options, config, chain, steps, is_last, weights })
     }
@@ -148,40 +151,40 @@ impl PartLoader {
     ///
     /// # Errors
     /// The errors of [`Reranker::load`] about the weights.
-    pub(crate) fn finish(self) -> Result<ModelPart> {
+    pub(crate) fn finish(self) -> Result<PipelineStage> {
         let Self { options, config, chain, steps, is_last, weights } = self;
         let weights = weights.finish()?;
         let dtype = options.dtype.resolve(weights.format(), options.device)?;
         let (plan, head) = model::build(&config, chain.as_ref(), &weights)?;
-        let plan = plan.collapse_last_layer().part(steps);
+        let plan = plan.collapse_last_layer().stage(steps);
         let engine = Engine::prepare_cpu(&plan, weights, EngineConfig { threads: 1, dtype })?;
-        Ok(ModelPart { engine, hidden_size: plan.hidden_size, head: is_last.then_some(head) })
+        Ok(PipelineStage { engine, hidden_size: plan.hidden_size, head: is_last.then_some(head) })
     }
 }
 
-/// A part of a model after the first.
+/// A stage of a model after the first.
 #[derive(Debug)]
-pub(crate) struct ModelPart {
+pub(crate) struct PipelineStage {
     engine: Engine,
     hidden_size: usize,
-    /// The head, if this is the last part.
+    /// The head, if this is the last stage.
     head: Option<Head>,
 }
 
-impl ModelPart {
-    /// Runs a batch. Returns its residual stream, or its logits after the last part; nothing if an activation is not finite.
+impl PipelineStage {
+    /// Runs a batch. Returns its hidden states, or its logits after the last stage; nothing if an activation is not finite.
     ///
     /// # Errors
-    /// `input` if the stream does not have a row for each token.
-    pub(crate) fn run(&self, batch: PartialBatch) -> Result<Vec<f32>> {
-        let PartialBatch { stream, cu_seqlens } = batch;
+    /// `input` if the hidden states do not have a row for each token.
+    pub(crate) fn run(&self, batch: StageBatch) -> Result<Vec<f32>> {
+        let StageBatch { hidden_states, cu_seqlens } = batch;
         let tokens = cu_seqlens.last().copied().unwrap_or(0);
         let is_valid = cu_seqlens.first() == Some(&0) && cu_seqlens.is_sorted();
-        if !is_valid || tokens == 0 || stream.len() != tokens * self.hidden_size {
-            return Err(input("the stream does not have a row for each token"));
+        if !is_valid || tokens == 0 || hidden_states.len() != tokens * self.hidden_size {
+            return Err(input("the hidden states do not have a row for each token"));
         }
         let batch = Batch { input_ids: vec![0; tokens], token_type_ids: vec![0; tokens], cu_seqlens };
-        let Ok(values) = self.engine.run_part(&batch, Some(&stream)) else { return Ok(Vec::new()) };
+        let Ok(values) = self.engine.run_stage(&batch, Some(&hidden_states)) else { return Ok(Vec::new()) };
         Ok(match &self.head {
             Some(head) => head.logits(&values, values.len() / batch.pairs()),
             None => values,
@@ -190,12 +193,12 @@ impl ModelPart {
 }
 
 impl ScoringRun<'_> {
-    /// Runs the first part of the model for the next micro-batch. Returns `None` if all pairs are in batches. Several batches
+    /// Runs the first stage of the model for the next micro-batch. Returns `None` if all pairs are in batches. Several batches
     /// can be under way; [`finish_batch`](Self::finish_batch) takes their logits in order.
     ///
     /// # Errors
     /// As [`step`](Self::step).
-    pub(crate) fn begin_batch(&mut self, reranker: &Reranker) -> Result<Option<PartialBatch>> {
+    pub(crate) fn begin_batch(&mut self, reranker: &Reranker) -> Result<Option<StageBatch>> {
         let session = reranker.session();
         if self.progress.submitted.next == self.len() {
             return Ok(None);
@@ -203,11 +206,11 @@ impl ScoringRun<'_> {
         session.check_instruction(self.instruction.as_deref(), self.is_prompt)?;
         session.activation.of(self.scores)?;
         let in_flight = self.submit_next(session)?;
-        match session.engine().run_part(&in_flight.batch, None) {
-            Ok(stream) => {
+        match session.engine().run_stage(&in_flight.batch, None) {
+            Ok(hidden_states) => {
                 let cu_seqlens = in_flight.batch.cu_seqlens.clone();
                 self.progress.in_flight.push_back(in_flight);
-                Ok(Some(PartialBatch { stream, cu_seqlens }))
+                Ok(Some(StageBatch { hidden_states, cu_seqlens }))
             }
             Err(error) => {
                 let error = self.with_item(error, &in_flight.rows);
@@ -243,17 +246,17 @@ impl ScoringRun<'_> {
 }
 
 impl Reranker {
-    /// Runs the first part of the model for a golden pair of the weights file. Returns `None` after the last pair.
+    /// Runs the first stage of the model for a golden pair of the weights file. Returns `None` after the last pair.
     ///
     /// # Errors
     /// As [`score`](Self::score).
-    pub(crate) fn golden_batch(&self, pair: usize) -> Result<Option<PartialBatch>> {
+    pub(crate) fn golden_batch(&self, pair: usize) -> Result<Option<StageBatch>> {
         let session = self.session();
         let golden = session.unverified.as_ref().and_then(|golden| golden.pairs.get(pair));
         let Some(pair) = golden else { return Ok(None) };
         let batch = session.batch_of(&[(&pair.query, &pair.document)])?;
-        let stream = session.engine().run_part(&batch, None)?;
-        Ok(Some(PartialBatch { stream, cu_seqlens: batch.cu_seqlens }))
+        let hidden_states = session.engine().run_stage(&batch, None)?;
+        Ok(Some(StageBatch { hidden_states, cu_seqlens: batch.cu_seqlens }))
     }
 
     /// Compares the logits of a golden pair.

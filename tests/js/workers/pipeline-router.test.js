@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { dist } from "../support/paths.js";
 import { deferred } from "../support/pool.js";
 
-const { LayersRouter } = await import(new URL("worker/layers/layers-router.js", dist));
+const { PipelineRouter } = await import(new URL("worker/pipeline/pipeline-router.js", dist));
 
 describe("the way of micro-batches through the workers", () => {
   /** A worker that answers when it is told to. */
@@ -33,11 +33,11 @@ describe("the way of micro-batches through the workers", () => {
       close: (reason) => first.closed.push(reason),
     };
     const others = Array.from({ length: count }, worker);
-    const router = new LayersRouter(first, others);
-    const route = (batch) => router.route({ type: "batch", batch, stream: Float32Array.of(batch), offsets: Uint32Array.of(0, 1) });
+    const router = new PipelineRouter(first, others);
+    const route = (batch) => router.route({ type: "batch", batch, hiddenStates: Float32Array.of(batch), offsets: Uint32Array.of(0, 1) });
     return { first, others, router, route };
   }
-  const values = ({ calls }) => calls.map(({ request }) => request.stream[0]);
+  const values = ({ calls }) => calls.map(({ request }) => request.hiddenStates[0]);
   const turn = () => new Promise(setImmediate);
 
   test("each worker has two micro-batches at most, all workers compute at the same time, and logits come in order", async () => {

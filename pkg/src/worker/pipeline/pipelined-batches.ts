@@ -1,8 +1,8 @@
-import type { BatchResult, PartialBatch, Rest, RestCall } from "../../engine/parts/rest.js";
+import type { BatchResult, LaterStages, PendingLogits, StageBatch } from "../../engine/pipeline/pipelined-scoring.js";
 import type { Reply, Request } from "../protocol.js";
 
-/** The other layers of a model in messages: sends micro-batches of the first worker, and receives their logits. */
-export class OtherLayers {
+/** Sends the micro-batches of the first worker to the later stages, and receives their logits, in messages. */
+export class PipelinedBatches {
   readonly #post: (reply: Reply, transfer: ArrayBuffer[]) => void;
   readonly #waiting = new Map<number, (result: BatchResult) => void>();
   #batches = 0;
@@ -11,8 +11,8 @@ export class OtherLayers {
     this.#post = post;
   }
 
-  /** Returns the layers of a model that is split over `workers` workers. */
-  of(workers: number): Rest {
+  /** Returns the later stages of a model that is split over `workers` workers. */
+  of(workers: number): LaterStages {
     return { workers, run: (batch) => this.#run(batch) };
   }
 
@@ -22,10 +22,10 @@ export class OtherLayers {
     this.#waiting.delete(batch);
   }
 
-  #run({ stream, offsets }: PartialBatch): RestCall {
+  #run({ hiddenStates, offsets }: StageBatch): PendingLogits {
     const batch = this.#batches++;
     const logits = new Promise<BatchResult>((resolve) => this.#waiting.set(batch, resolve));
-    this.#post({ type: "batch", batch, stream, offsets }, [stream.buffer as ArrayBuffer, offsets.buffer as ArrayBuffer]);
+    this.#post({ type: "batch", batch, hiddenStates, offsets }, [hiddenStates.buffer as ArrayBuffer, offsets.buffer as ArrayBuffer]);
     const drop = (): void => {
       if (this.#waiting.delete(batch)) this.#post({ type: "dropped", batch }, []);
     };

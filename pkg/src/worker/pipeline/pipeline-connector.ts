@@ -1,10 +1,10 @@
-import type { LayersPlan, SplitPlan, SplitRequest } from "../../engine/parts/split.js";
+import type { PipelinePlan, SplitPlan, SplitRequest } from "../../engine/pipeline/split.js";
 import type { RankletError } from "../../errors.js";
 import { throwIfAborted, withAbortController } from "../../util/abort.js";
 import type { PrestartedWorkers } from "../prestarted-workers.js";
 import { type ConnectedModel, type Connector, WorkerConnection } from "../worker-connection.js";
 import { filesFor, loadIntoWorker, movedWith, type WorkerStart } from "../worker-starter.js";
-import { LayersRouter } from "./layers-router.js";
+import { PipelineRouter } from "./pipeline-router.js";
 
 /** A model after its first worker has decided how it is split. */
 interface SplitModel {
@@ -12,23 +12,23 @@ interface SplitModel {
   /** The first worker. If the layers are split, it routes calls to the others. */
   readonly model: ConnectedModel;
   /** Connects the workers again, if the layers are split. */
-  readonly connector: LayersConnector | undefined;
+  readonly connector: PipelineConnector | undefined;
 }
 
 /**
- * Workers that each hold some layers of a model, connected as if they were one: the first worker takes the calls. A lost one
- * is replaced by the next connection. If it was not the first, the first is replaced as well, because it waits for lost
- * micro-batches.
+ * Workers that each hold a pipeline stage, some layers of a model, connected as if they were one: the first worker takes the
+ * calls. A lost one is replaced by the next connection. If it was not the first, the first is replaced as well, because it waits
+ * for lost micro-batches.
  */
-export class LayersConnector implements Connector {
+export class PipelineConnector implements Connector {
   readonly #start: WorkerStart;
-  readonly #plan: LayersPlan;
-  /** The workers with the other layers. */
-  readonly #others: WorkerConnection[] = [];
+  readonly #plan: PipelinePlan;
+  /** The workers with the later stages. */
+  readonly #laterStages: WorkerConnection[] = [];
   #first: WorkerConnection | undefined;
   #end: RankletError | undefined;
 
-  private constructor(start: WorkerStart, plan: LayersPlan) {
+  private constructor(start: WorkerStart, plan: PipelinePlan) {
     this.#start = start;
     this.#plan = plan;
   }
@@ -47,20 +47,20 @@ export class LayersConnector implements Connector {
   ): Promise<SplitModel> {
     const loadFirst = (loading: AbortSignal): Promise<ConnectedModel> => loadIntoWorker(first, prestarted.inputs, loading, request);
     let plan: SplitPlan = { split: "copies", workers: 1 };
-    const connectors: LayersConnector[] = [];
+    const connectors: PipelineConnector[] = [];
     const onPlan = (planned: SplitPlan, loading: AbortSignal): Promise<void> | undefined => {
       plan = planned;
       if (planned.split !== "layers") return undefined;
-      const connector = new LayersConnector(prestarted.inputs, planned);
+      const connector = new PipelineConnector(prestarted.inputs, planned);
       connectors.push(connector);
-      return connector.#loadOthers(prestarted, loading);
+      return connector.#loadLaterStages(prestarted, loading);
     };
     try {
       const model = await loadAll(first, loadFirst, onPlan, signal);
       for (const connector of connectors) await connector.#route(model, signal);
       return { plan, model, connector: connectors[0] };
     } catch (error) {
-      for (const connector of connectors) connector.#closeOthers();
+      for (const connector of connectors) connector.#closeLaterStages();
       throw error;
     }
   }
@@ -68,7 +68,7 @@ export class LayersConnector implements Connector {
   async connect(signal: AbortSignal): Promise<ConnectedModel> {
     const first = new WorkerConnection(this.#start.startWorker());
     const loadFirst = (loading: AbortSignal): Promise<ConnectedModel> => loadIntoWorker(first, this.#start, loading, this.#plan);
-    const model = await loadAll(first, loadFirst, (_, loading) => this.#loadOthers(undefined, loading), signal);
+    const model = await loadAll(first, loadFirst, (_, loading) => this.#loadLaterStages(undefined, loading), signal);
     await this.#route(model, signal);
     return model;
   }
@@ -76,31 +76,34 @@ export class LayersConnector implements Connector {
   end(reason: RankletError): void {
     this.#end = reason;
     this.#first?.close(reason);
-    for (const other of this.#others) other.close(reason);
+    for (const other of this.#laterStages) other.close(reason);
   }
 
   /** Loads their layers into the workers after the first, unless they run. If one fails, the new ones end. */
-  async #loadOthers(prestarted: PrestartedWorkers | undefined, signal: AbortSignal): Promise<void> {
-    const loading = this.#plan.cuts.map(async (_, at) => {
-      const running = this.#others[at];
+  async #loadLaterStages(prestarted: PrestartedWorkers | undefined, signal: AbortSignal): Promise<void> {
+    const loading = this.#plan.splitPoints.map(async (_, at) => {
+      const running = this.#laterStages[at];
       if (running?.alive === true) return;
       const connection = prestarted?.take() ?? new WorkerConnection(this.#start.startWorker());
-      this.#others[at] = connection;
-      await this.#loadPart(connection, at + 1, signal);
+      this.#laterStages[at] = connection;
+      await this.#loadStage(connection, at + 1, signal);
     });
     const failed = (await Promise.allSettled(loading)).find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
 
-  async #loadPart(connection: WorkerConnection, part: number, signal: AbortSignal): Promise<void> {
+  async #loadStage(connection: WorkerConnection, stage: number, signal: AbortSignal): Promise<void> {
     const { module, files, settings } = this.#start;
-    const { cuts, unpooledRows } = this.#plan;
+    const { splitPoints, unpooledRows } = this.#plan;
     try {
       const sent = await filesFor(connection, files);
-      await connection.call((call) => ({ type: "load-part", call, module, files: sent, settings, part: { part, cuts, unpooledRows } }), {
-        signal,
-        transfer: movedWith(sent),
-      });
+      await connection.call(
+        (call) => ({ type: "load-stage", call, module, files: sent, settings, stage: { stage, splitPoints, unpooledRows } }),
+        {
+          signal,
+          transfer: movedWith(sent),
+        },
+      );
     } catch (error) {
       connection.close("the worker could not load its layers");
       throw error;
@@ -111,8 +114,8 @@ export class LayersConnector implements Connector {
   async #route({ connection }: ConnectedModel, signal: AbortSignal): Promise<void> {
     this.#first = connection;
     if (this.#end !== undefined) this.end(this.#end);
-    const router = new LayersRouter(connection, this.#others);
-    connection.onLayersMessage = (message) => {
+    const router = new PipelineRouter(connection, this.#laterStages);
+    connection.onPipelineMessage = (message) => {
       if (message.type === "batch") router.route(message);
       else if (message.type === "dropped") router.drop(message.batch);
     };
@@ -125,8 +128,8 @@ export class LayersConnector implements Connector {
     }
   }
 
-  #closeOthers(): void {
-    for (const other of this.#others.splice(0)) other.close("the worker is not needed");
+  #closeLaterStages(): void {
+    for (const other of this.#laterStages.splice(0)) other.close("the worker is not needed");
   }
 }
 
@@ -148,7 +151,7 @@ async function loadAll(
       controller.abort();
     };
     let others: Promise<void> | undefined;
-    first.onLayersMessage = (message) => {
+    first.onPipelineMessage = (message) => {
       if (message.type === "split") others = onPlan(message.plan, controller.signal)?.catch(fail);
     };
     const model = await loadFirst(controller.signal).catch(fail);
