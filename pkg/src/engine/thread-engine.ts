@@ -53,7 +53,7 @@ export class ThreadEngine implements HostedEngine {
   }
 
   runStage(batch: StageBatch): BatchResult {
-    if (this.#stage === undefined) throw new RankletError("input", "the worker has no pipeline stage");
+    if (this.#stage === undefined) throw new RankletError("input", "the worker has no stage");
     return this.#stage.run(batch);
   }
 

@@ -105,7 +105,7 @@ export class Host {
       case "load":
         return { type: "loaded", call, info: (await this.#load(request)).info };
       case "load-stage":
-        if (this.#engine.loadStage === undefined) throw new RankletError("input", "the worker takes no pipeline stages");
+        if (this.#engine.loadStage === undefined) throw new RankletError("input", "the worker takes no stages");
         await this.#engine.loadStage(request.module, request.files, request.settings, request.stage);
         return { type: "done", call };
       case "verify":
@@ -113,7 +113,7 @@ export class Host {
         return { type: "done", call };
       case "run": {
         const result = this.#engine.runStage?.(request);
-        if (result === undefined) throw new RankletError("input", "the worker has no pipeline stage");
+        if (result === undefined) throw new RankletError("input", "the worker has no stage");
         return { type: "ran", call, ...result };
       }
       case "score":

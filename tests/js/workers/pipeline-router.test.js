@@ -122,7 +122,7 @@ describe("the way of micro-batches through the workers", () => {
     const one = chain(1);
     one.others[0].end();
     await turn();
-    assert.deepEqual(one.first.closed, ["a worker with other layers of the model ended"]);
+    assert.deepEqual(one.first.closed, ["a worker with a later stage of the model ended"]);
     const other = chain(1);
     other.route(0);
     other.others[0].calls[0].reject(new Error("broken"));

@@ -59,10 +59,8 @@ const job = fc.oneof(
   fc.record({ kind: fc.constant("variants"), pair, variants: fc.uint32Array({ max: 6, maxLength: 4 }) }),
 );
 const splitPoints = fc.array(fc.nat({ max: 9 }), { maxLength: 3 });
-const plan = fc.oneof(
-  fc.record({ split: fc.constant("copies"), workers: fc.nat({ max: 9 }) }),
-  fc.record({ split: fc.constant("layers"), splitPoints, unpooledRows: fc.nat(), bytes: fc.nat() }),
-);
+const pipelinePlan = fc.record({ split: fc.constant("layers"), splitPoints, unpooledRows: fc.nat(), bytes: fc.nat() });
+const plan = fc.oneof(fc.record({ split: fc.constant("copies"), workers: fc.nat({ max: 9 }) }), pipelinePlan);
 const split = fc.oneof(plan, fc.record({ mode: fc.constantFrom("auto", "layers"), workers: fc.nat({ max: 9 }) }));
 const request = fc.oneof(
   fc.record({ type: fc.constant("score"), call, job, scores: fc.constantFrom("model", "raw", "sigmoid") }),
@@ -85,7 +83,7 @@ const request = fc.oneof(
     module: anything,
     files: fc.constant(new Map()),
     settings: anything,
-    stage: fc.record({ stage: fc.nat(), splitPoints, unpooledRows: fc.nat() }),
+    stage: fc.record({ number: fc.nat(), plan: pipelinePlan }),
   }),
   fc.record({ type: fc.constant("verify"), call }),
   fc.record({ type: fc.constant("run"), call, hiddenStates: fc.float32Array({ maxLength: 8 }), offsets: fc.uint32Array({ maxLength: 4 }) }),
@@ -179,7 +177,7 @@ describe("a message is refused with", () => {
       module: undefined,
       files: new Map(),
       settings: { device: "cpu", dtype: "auto" },
-      stage: { stage: 1, splitPoints: Object.assign(new Array(2), { 1: 2 }), unpooledRows: 1 },
+      stage: { number: 1, plan: { split: "layers", splitPoints: Object.assign(new Array(2), { 1: 2 }), unpooledRows: 1, bytes: 1 } },
     },
     "a limit above 32 bits": {
       type: "sentences",

@@ -36,9 +36,8 @@ export type SplitPlan = PipelinePlan | { readonly split: "copies"; readonly work
 /** A stage of a model after the first. */
 export interface StageSettings {
   /** The stage's number; the first stage has 0. */
-  readonly stage: number;
-  readonly splitPoints: readonly number[];
-  readonly unpooledRows: number;
+  readonly number: number;
+  readonly plan: PipelinePlan;
 }
 
 /**

@@ -21,13 +21,13 @@ export class StageEngine {
   static async load(
     files: ReadonlyMap<string, FileData>,
     settings: EngineSettings,
-    { stage, unpooledRows, splitPoints }: StageSettings,
+    { number, plan: { unpooledRows, splitPoints } }: StageSettings,
   ): Promise<StageEngine> {
     const { smallFiles, weights } = await readSmallFiles(files, settings.weights);
     // The limit is for all stages together, and the first one checks it.
     const { max_memory_bytes: _, ...ownSettings } = settings;
     const loader = callEngine(() =>
-      WasmLoader.stage(smallFiles, settingsJson(ownSettings), stage, unpooledRows, Uint32Array.from(splitPoints)),
+      WasmLoader.stage(smallFiles, settingsJson(ownSettings), number, unpooledRows, Uint32Array.from(splitPoints)),
     );
     try {
       for (const [name, data] of weights) await pushFile(loader, name, data);

@@ -13,10 +13,10 @@ import {
   isFiles,
   isIndices,
   isOneOf,
+  isPipelinePlan,
   isResult,
   isSettings,
   isSplitPlan,
-  isSplitPoints,
   isStageBatch,
   isTexts,
   parse,
@@ -52,9 +52,7 @@ function isLoad(message: Fields): message is Fields & RequestOf<"load"> {
 
 function isLoadStage(message: Fields): message is Fields & RequestOf<"load-stage"> {
   const { stage } = message;
-  return (
-    isModel(message) && isObject(stage) && isCount(stage["stage"]) && isSplitPoints(stage["splitPoints"]) && isCount(stage["unpooledRows"])
-  );
+  return isModel(message) && isObject(stage) && isCount(stage["number"]) && isPipelinePlan(stage["plan"]);
 }
 
 /** Whether a message has a call's number, and what an engine needs. */

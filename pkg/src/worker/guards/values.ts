@@ -1,7 +1,7 @@
 // Guards of values that are in several messages.
 import { isArriving } from "../../engine/arriving-reader.js";
 import type { EngineSettings } from "../../engine/engine.js";
-import type { SplitPlan } from "../../engine/pipeline/split.js";
+import type { PipelinePlan, SplitPlan } from "../../engine/pipeline/split.js";
 import type { FileData } from "../../engine/weights-files.js";
 import { isWeightsFile } from "../../model/model-files.js";
 import type { DocumentLimits, ExplainedPair } from "../../scoring/scorer.js";
@@ -29,15 +29,19 @@ export function isStageBatch({ hiddenStates, offsets }: Fields): boolean {
 }
 
 export function isSplitPlan(plan: unknown): plan is SplitPlan {
-  if (!isObject(plan)) return false;
-  if (plan["split"] === "copies") return isCount(plan["workers"]);
-  return (
-    plan["split"] === "layers" && isSplitPoints(plan["splitPoints"]) && isCount(plan["unpooledRows"]) && typeof plan["bytes"] === "number"
-  );
+  return isPipelinePlan(plan) || (isObject(plan) && plan["split"] === "copies" && isCount(plan["workers"]));
 }
 
-export function isSplitPoints(splitPoints: unknown): splitPoints is readonly number[] {
-  return Array.isArray(splitPoints) && Array.from<unknown>(splitPoints).every(isUint32);
+export function isPipelinePlan(plan: unknown): plan is PipelinePlan {
+  if (!isObject(plan)) return false;
+  const { split, splitPoints, unpooledRows, bytes } = plan;
+  return (
+    split === "layers" &&
+    Array.isArray(splitPoints) &&
+    Array.from<unknown>(splitPoints).every(isUint32) &&
+    isCount(unpooledRows) &&
+    typeof bytes === "number"
+  );
 }
 
 export function isExplainedPair(pair: unknown): pair is ExplainedPair {

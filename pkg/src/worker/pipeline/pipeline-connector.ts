@@ -92,18 +92,14 @@ export class PipelineConnector implements Connector {
     if (failed !== undefined) throw failed.reason;
   }
 
-  async #loadStage(connection: WorkerConnection, stage: number, signal: AbortSignal): Promise<void> {
+  async #loadStage(connection: WorkerConnection, number: number, signal: AbortSignal): Promise<void> {
     const { module, files, settings } = this.#start;
-    const { splitPoints, unpooledRows } = this.#plan;
     try {
       const sent = await filesFor(connection, files);
-      await connection.call(
-        (call) => ({ type: "load-stage", call, module, files: sent, settings, stage: { stage, splitPoints, unpooledRows } }),
-        {
-          signal,
-          transfer: movedWith(sent),
-        },
-      );
+      await connection.call((call) => ({ type: "load-stage", call, module, files: sent, settings, stage: { number, plan: this.#plan } }), {
+        signal,
+        transfer: movedWith(sent),
+      });
     } catch (error) {
       connection.close("the worker could not load its layers");
       throw error;
