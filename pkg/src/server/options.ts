@@ -19,8 +19,11 @@ export interface HandlerOptions {
   readonly model?: string | undefined;
   /** A path that all routes start with, such as `"/api"`. Default: none. */
   readonly basePath?: string | undefined;
-  /** The keys that clients may send as `Authorization: Bearer KEY`. `/health` needs none. Default: no key is needed. */
-  readonly apiKeys?: string | readonly string[] | undefined;
+  /**
+   * The keys that clients may send as `Authorization: Bearer KEY`. `/health` needs none. If the option is absent, no key is needed; it
+   * must not be `undefined`, as the value of an environment variable that is not set is.
+   */
+  readonly apiKeys?: string | readonly string[];
   /** The origins that browsers may call from: `"*"`, one origin or several. Default: none, so that only the page's own origin can. */
   readonly cors?: string | readonly string[] | undefined;
   /** Max bytes of a request's body. Default 16 MiB. */
@@ -75,6 +78,9 @@ const checks = {
 /** @throws RankletError `input` for an unknown option or a wrong value */
 export function readSettings(options: HandlerOptions | undefined): Settings {
   const checked = checkOptions("createHandler", options, checks);
+  if (options !== undefined && "apiKeys" in options && checked.apiKeys === undefined) {
+    throw new RankletError("input", "createHandler: apiKeys is undefined; leave it out to let every client in");
+  }
   return {
     model: checked.model ?? "ranklet",
     basePath: checked.basePath ?? "",

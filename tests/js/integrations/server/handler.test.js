@@ -296,6 +296,7 @@ test("options are checked", () => {
     message: /unknown option "maxQueues"; did you mean "maxQueue"\?/,
   });
   assert.throws(() => client(reranker, { apiKeys: [""] }), { code: "input", message: /apiKeys\[0\] is empty/ });
+  assert.throws(() => client(reranker, { apiKeys: undefined }), { code: "input", message: /apiKeys is undefined; leave it out/ });
   assert.throws(() => client(reranker, { apiKeys: [] }), {
     code: "input",
     message: /apiKeys has no key; leave it out to let every client in/,
