@@ -66,21 +66,27 @@ def _small_model() -> str:
 
 def _download(hub: Any, name: str, weights: str | None, local_files_only: bool, options: dict[str, Any]) -> str:
     """Downloads the files that the model is loaded from with huggingface_hub, and returns their folder."""
-    if not local_files_only:
+    if local_files_only:
+        return str(hub.snapshot_download(name, local_files_only=True, **options))
+    try:
+        info = hub.model_info(name, revision=options["revision"], token=options["token"])
+    except hub.errors.HFValidationError:
+        raise
+    except Exception as error:
+        # The Hub has answered that the model does not exist, or may not be read.
+        if getattr(getattr(error, "response", None), "status_code", 0) in (401, 403, 404):
+            raise
+        # Files from an earlier run are good enough without a network. Its errors have no class in common: those of httpx
+        # are no OSError.
         try:
-            info = hub.model_info(name, revision=options["revision"], token=options["token"])
-        except (OSError, hub.errors.OfflineModeIsEnabled) as error:
-            # The Hub has answered that the model does not exist, or may not be read.
-            if getattr(getattr(error, "response", None), "status_code", 0) in (401, 403, 404):
-                raise
-        else:
+            return str(hub.snapshot_download(name, local_files_only=True, **options))
+        except Exception:
+            raise error from None
 
-            def get(file: str) -> str:
-                return str(hub.hf_hub_download(name, file, **options))
+    def get(file: str) -> str:
+        return str(hub.hf_hub_download(name, file, **options))
 
-            listing = [file.rfilename for file in info.siblings]
-            files = _ranklet.wanted_files(listing, weights, lambda file: Path(get(file)).read_bytes())
-            paths = {file: get(file) for file in files}
-            return os.path.dirname(paths["config.json"])
-    # Files from an earlier run are good enough without a network.
-    return str(hub.snapshot_download(name, local_files_only=True, **options))
+    listing = [file.rfilename for file in info.siblings]
+    files = _ranklet.wanted_files(listing, weights, lambda file: Path(get(file)).read_bytes())
+    paths = {file: get(file) for file in files}
+    return os.path.dirname(paths["config.json"])

@@ -9,14 +9,16 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from conftest import fixture
+from ranklet import CrossEncoder
 
 MODEL = fixture("chain-cls-h40")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -74,6 +76,13 @@ def endpoint() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture
+def stopped() -> str:
+    """The address of a server that is not there anymore."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
 def scores(endpoint: str, home: Path, arguments: str, python: str = sys.executable, **variables: str) -> str:
     """Loads a model in another process, because programs read the environment once. Returns its scores or its error."""
     program = f"""
@@ -89,7 +98,7 @@ except ranklet.RankletError as error:
     return run.stdout.strip()
 
 
-def check(endpoint: str, home: Path, python: str = sys.executable) -> None:
+def check(endpoint: str, stopped: str, home: Path, python: str = sys.executable) -> None:
     expected = np.array(MODEL.expected["scores"])[:3, 0]
     for arguments in ("'cross-encoder/model'", "'model'", "'cross-encoder/model', revision='main'"):
         assert np.allclose(json.loads(scores(endpoint, home, arguments, python)), expected, atol=1e-4)
@@ -99,16 +108,45 @@ def check(endpoint: str, home: Path, python: str = sys.executable) -> None:
     for offline in ({"HF_HUB_OFFLINE": "1"}, {}):
         arguments = "'model'" if offline else "'model', local_files_only=True"
         assert np.allclose(json.loads(scores(endpoint, home, arguments, python, **offline)), expected, atol=1e-4)
+    assert np.allclose(json.loads(scores(stopped, home, "'model'", python)), expected, atol=1e-4)
     assert Hub.requests == []
+    error = scores(stopped, home, "'cross-encoder/other'", python)
+    assert error.startswith("network ") and "connect" in error.lower(), error
     assert scores(endpoint, home, "'cross-encoder/other'", python).startswith("network ")
     assert scores(endpoint, home, "'./no/such/folder'", python).startswith("input ./no/such/folder is neither a folder")
     error = scores(endpoint, home, "'model', local_files_only=True, cache_folder='/nonexistent'", python)
     assert error.startswith("network ") and "HF_HUB_OFFLINE is set" not in error, error
 
 
-def test_downloads_once_into_the_cache_of_huggingface(endpoint: str, tmp_path: Path) -> None:
-    check(endpoint, tmp_path)
+def test_downloads_once_into_the_cache_of_huggingface(endpoint: str, stopped: str, tmp_path: Path) -> None:
+    check(endpoint, stopped, tmp_path)
     assert (tmp_path / "hub" / "models--cross-encoder--model" / "snapshots" / COMMIT / "config.json").is_file()
+
+
+@pytest.mark.parametrize(("status", "is_found"), [(None, True), (503, True), (401, False), (403, False), (404, False)])
+def test_any_error_but_a_refusal_leads_to_the_cache(monkeypatch: pytest.MonkeyPatch, status: int | None, is_found: bool) -> None:
+    """huggingface_hub raises errors of httpx, which are no OSErrors."""
+
+    class HubError(Exception):
+        response = SimpleNamespace(status_code=status)
+
+    def model_info(name: str, **options: object) -> None:
+        raise HubError("the first error")
+
+    def snapshot_download(name: str, **options: object) -> str:
+        assert options["local_files_only"]
+        if name == "owner/cached":
+            return str(MODEL.folder)
+        raise FileNotFoundError("the second error")
+
+    errors = SimpleNamespace(HFValidationError=KeyError)
+    hub = SimpleNamespace(model_info=model_info, snapshot_download=snapshot_download, errors=errors)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    if is_found:
+        assert CrossEncoder("owner/cached").num_labels == 1
+    for name in ["owner/missing"] if is_found else ["owner/missing", "owner/cached"]:
+        with pytest.raises(OSError, match=f"{name}: HubError: the first error"):
+            CrossEncoder(name)
 
 
 def test_the_token_is_that_of_the_environment_unless_the_call_says_otherwise(endpoint: str, tmp_path: Path) -> None:
@@ -148,6 +186,8 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.long
-def test_huggingface_hub_downloads_where_it_is_installed(endpoint: str, tmp_path: Path, environment_with: object) -> None:
-    check(endpoint, tmp_path, environment_with("huggingface_hub==2.4.0"))  # type: ignore[operator]
+def test_huggingface_hub_downloads_where_it_is_installed(
+    endpoint: str, stopped: str, tmp_path: Path, environment_with: Callable[..., str]
+) -> None:
+    check(endpoint, stopped, tmp_path, environment_with("huggingface_hub==2.4.0"))
     assert (tmp_path / "hub" / "models--cross-encoder--model" / "snapshots" / COMMIT / "config.json").is_file()
