@@ -6,8 +6,10 @@ import asyncio
 import dataclasses
 import json
 import threading
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -122,6 +124,26 @@ def test_documents_are_texts_mappings_or_objects(reranker: Reranker) -> None:
         assert code_of(lambda binary=binary: document_texts([{"title": binary}], ["title"])) == "input"
     assert code_of(lambda: reranker.rerank(QUERY, "one text")) == "input"
     assert code_of(lambda: reranker.rerank(QUERY, [7])) == "input"
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), Decimal("9.5"), UUID(int=7), b"bytes", {("a", "b"): 1}, object()], ids=lambda value: type(value).__name__
+)
+def test_fields_that_are_not_read_may_hold_anything(value: Any) -> None:
+    @dataclasses.dataclass
+    class Row:
+        body: str
+        price: Any
+
+    for document in ({"price": value, "body": "a text"}, Row("a text", value)):
+        assert document_texts([document]) == document_texts([document], ["body"]) == ["a text"]
+        assert document_texts([document], ["body"], "lines") == ["body: a text"]
+    document = {"author": [{"name": "Ann", "id": value}, {"id": value}], "a.b": "dots", "a": value, "c": {"d.e": 1, "d": value}}
+    assert document_texts([document], ["author.name", "a.b", "c.d.e"]) == ["author.name: Ann\na.b: dots\nc.d.e: 1"]
+    for options in ({"rank_fields": ["price"]}, {"structured": "yaml"}):
+        with pytest.raises(RankletError, match="document 1: ") as caught:
+            document_texts([{"price": 1}, {"price": value}], **options)
+        assert caught.value.item == ("document", 1, 2)
 
 
 @pytest.mark.parametrize("case", APPLICATION["texts"], ids=lambda case: json.dumps(case["document"])[:40])
