@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,6 +105,50 @@ def test_activations_are_applied_by_the_engine_or_called_on_logits() -> None:
     assert shapes == [(len(model.pairs), 1)]
     encoder.activation_fn = Identity()
     assert np.allclose(encoder.predict(model.pairs), logits, atol=TOLERANCE)
+
+
+def test_activations_get_a_tensor_if_torch_is_loaded_and_an_array_if_they_cannot_take_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fixture("bert-gelu-h36")
+    encoder = CrossEncoder(model.folder)
+    logits = np.array(model.expected["logits"], np.float32)[:, 0]
+
+    class Tensor:
+        """What torch.tensor returns: a copy, of which `std` is that of a sample."""
+
+        def __init__(self, values: np.ndarray) -> None:
+            self.values = values.copy()
+
+        def std(self, axis: int) -> np.ndarray:
+            return self.values.std(axis, ddof=1)
+
+        def __truediv__(self, divisor: np.ndarray) -> np.ndarray:
+            return self.values / divisor
+
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(tensor=Tensor, inference_mode=contextlib.nullcontext))
+    scaled = encoder.predict(model.pairs, activation_fn=lambda x: x / x.std(0))
+    assert np.allclose(scaled, logits / logits.std(ddof=1), atol=TOLERANCE)
+    halved = encoder.predict(model.pairs, activation_fn=lambda x: x.astype(np.float64) / 2)
+    assert np.allclose(halved, logits / 2, atol=TOLERANCE)
+    monkeypatch.delitem(sys.modules, "torch")
+    scaled = encoder.predict(model.pairs, activation_fn=lambda x: x / x.std(0))
+    assert np.allclose(scaled, logits / logits.std(), atol=TOLERANCE)
+
+
+def test_modules_of_torch_with_parameters_are_activations() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Scaled(torch.nn.Module):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.tensor(3.0))
+
+        def forward(self, logits: Any) -> Any:
+            return torch.sigmoid(logits * self.scale)
+
+    model = fixture("bert-gelu-h36")
+    logits = np.array(model.expected["logits"], np.float32)[:, 0]
+    scores = CrossEncoder(model.folder, activation_fn=Scaled()).predict(model.pairs)
+    assert np.allclose(scores, 1 / (1 + np.exp(-3 * logits)), atol=TOLERANCE)
 
 
 def test_softmax_over_labels() -> None:

@@ -67,16 +67,16 @@ def scores_of(function: Any) -> str | None:
 
 
 def apply(function: Callable[[Any], Any], logits: np.ndarray) -> np.ndarray:
-    """Calls a function on logits: one of torch on a tensor, any other on the array, or on a tensor if it needs one."""
+    """Calls a function on logits: on a tensor as sentence-transformers if torch is loaded, else or if that fails on the array."""
     torch = sys.modules.get("torch")
-    if torch is None:
-        return to_numpy(function(logits))
-    if type(function).__module__.startswith("torch."):
-        return to_numpy(function(torch.from_numpy(logits)))
-    try:
-        return to_numpy(function(logits))
-    except (AttributeError, TypeError):
-        return to_numpy(function(torch.from_numpy(logits)))
+    if torch is not None:
+        try:
+            with torch.inference_mode():
+                return to_numpy(function(torch.tensor(logits)))
+        except (AttributeError, TypeError):
+            # A function of numpy, which has not changed the logits: the tensor is a copy.
+            pass
+    return to_numpy(function(logits))
 
 
 def to_numpy(values: Any) -> np.ndarray:
