@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import pickle
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -167,6 +168,42 @@ def test_pickled_model_is_small_and_scores_the_same() -> None:
     assert len(pickled) < 2000
     assert copy.max_seq_length == 20
     assert np.array_equal(copy.predict(model.pairs), encoder.predict(model.pairs))
+
+
+def test_pickled_model_is_found_again_where_its_folder_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    model = fixture("bert-gelu-h36")
+    folders = [tmp_path / name for name in ("first", "second")]
+    calls: list[dict[str, Any]] = []
+
+    def snapshot_download(name: str, **options: Any) -> str:
+        calls.append({"name": name, **options})
+        return str(shutil.copytree(model.folder, folders[len(calls) - 1]))
+
+    hub = SimpleNamespace(snapshot_download=snapshot_download, errors=SimpleNamespace(HFValidationError=KeyError))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    options = {"revision": "v1", "cache_folder": "cache", "local_files_only": True}
+    pickled = pickle.dumps(CrossEncoder("owner/model", token="hf_secret", **options))
+    assert b"hf_secret" not in pickled and pickle.loads(pickled).num_labels == len(calls) == 1
+    shutil.rmtree(folders[0])
+    assert pickle.loads(pickled).num_labels == 1
+    wanted = {"name": "owner/model", "revision": "v1", "cache_dir": "cache", "local_files_only": True}
+    assert calls == [{**wanted, "token": "hf_secret"}, {**wanted, "token": None}]
+
+
+def test_pickled_model_from_contents_carries_them() -> None:
+    model = fixture("bert-gelu-h36")
+    encoder = CrossEncoder({name: memoryview(content) for name, content in model.files().items()})
+    pickled = pickle.dumps(encoder)
+    assert len(pickled) < 1.2 * sum(map(len, model.files().values())) + 10_000
+    assert np.array_equal(pickle.loads(pickled).predict(model.pairs), encoder.predict(model.pairs))
+
+
+def test_refused_max_seq_length_changes_nothing() -> None:
+    encoder = CrossEncoder(fixture("bert-gelu-h36").folder)
+    length = encoder.max_seq_length
+    with pytest.raises(ValueError, match="this model takes 4 to 48"):
+        encoder.max_seq_length = 100_000
+    assert encoder.max_seq_length == pickle.loads(pickle.dumps(encoder)).max_seq_length == length
 
 
 def test_evaluators_get_the_model_and_the_folder(tmp_path: Path) -> None:

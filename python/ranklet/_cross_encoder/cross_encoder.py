@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from .. import _model
-from .._hub import find_model
 from .._pairs import is_single_pair, not_unicode, read_pairs
 from .._ranklet import NativeScoring
 from ..errors import RankletMissingError, input_error, unsupported_error
@@ -31,6 +30,7 @@ from .arguments import (
     with_organization,
 )
 from .evaluation import Evaluates, ModelCardData
+from .origin import ModelOrigin, picklable
 from .progress import ProgressBar
 
 logger = logging.getLogger("ranklet")
@@ -104,15 +104,9 @@ class CrossEncoder(Evaluates):
         options, num_labels = keyword_options(options, num_labels, backend, model_kwargs or {}, processor_kwargs or {}, config_kwargs or {})
         self._options = options
         self.model_card_data = ModelCardData()
-        self._source = find_model(
-            with_organization(model_name_or_path),
-            revision=revision,
-            token=token,
-            cache_dir=cache_folder or os.environ.get("SENTENCE_TRANSFORMERS_HOME"),
-            local_files_only=local_files_only,
-            weights=options["weights"],
-        )
-        self._load()
+        self._origin = ModelOrigin(with_organization(model_name_or_path), revision, cache_folder, local_files_only)
+        self._source = self._origin.find(options["weights"], token)
+        self._native = _model.load(self._source, options)
         if num_labels is not None and num_labels != self.num_labels:
             raise input_error(
                 f"num_labels is {num_labels}, and the model has {self.num_labels} labels: a head with another number "
@@ -144,20 +138,21 @@ class CrossEncoder(Evaluates):
                 _shared[key] = cls(model_name_or_path, **options)
             return _shared[key]
 
-    def _load(self) -> None:
-        self._native = _model.load(self._source, self._options)
-
     def __repr__(self) -> str:
         info = self.info
         return f"CrossEncoder({info['model_type']}, {info['num_labels']} labels, {info['backend']['dtype']})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves out the native model, so that a pickle is small: it is loaded again from its source."""
-        return {name: value for name, value in self.__dict__.items() if name != "_native"}
+        """Leaves out the native model, so that a pickle is small: it is loaded again from where it came from."""
+        state = {name: value for name, value in self.__dict__.items() if name != "_native"}
+        return state | picklable(self._origin, self._source)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._load()
+        if isinstance(self._source, (str, os.PathLike)) and not os.path.isdir(self._source):
+            # The pickle comes from another machine.
+            self._source = self._origin.find(self._options["weights"])
+        self._native = _model.load(self._source, self._options)
 
     @property
     def info(self) -> dict[str, Any]:
@@ -177,8 +172,9 @@ class CrossEncoder(Evaluates):
 
     @max_seq_length.setter
     def max_seq_length(self, value: int) -> None:
-        self._options = {**self._options, "max_length": _model.positive_int(value, "max_seq_length")}
-        self._load()
+        options = {**self._options, "max_length": _model.positive_int(value, "max_seq_length")}
+        self._native = _model.load(self._source, options)
+        self._options = options
 
     max_length = max_seq_length
 
