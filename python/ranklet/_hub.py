@@ -10,6 +10,7 @@ from typing import Any
 
 from . import _ranklet
 from ._model import Source
+from ._pairs import shown
 from .errors import RankletError, input_error, make_error
 
 SMALL = "ranklet/small"
@@ -32,10 +33,12 @@ def find_model(
     """
     if model == SMALL:
         model = _small_model()
-    if model is None or isinstance(model, Mapping) or os.path.isdir(model):
+    if model is None or isinstance(model, Mapping) or (isinstance(model, (str, os.PathLike)) and os.path.isdir(model)):
         if revision is not None:
             raise input_error("revision is for models on the Hub, and this model is not one")
         return model
+    if not isinstance(model, (str, os.PathLike)):
+        raise input_error(f"the model must be a folder, an id, the contents of files by name, or None, not {shown(model)}")
     name = os.fspath(model)
     if not isinstance(model, str):
         raise input_error(f"{name} is not a folder")

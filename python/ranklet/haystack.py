@@ -86,9 +86,12 @@ class RankletRanker:
         :param batch_size: accepted, and without effect: pairs are not padded.
         :param cross_encoder_kwargs: other options of `ranklet.CrossEncoder`, such as `threads` and `max_length`.
         :raises ValueError: if `top_k` is not > 0, or if `cross_encoder_kwargs` has an option that is a parameter here.
-        :raises TypeError: if `token` is not a Secret, because Haystack could not keep it out of its files.
+        :raises TypeError: if `token` is not a Secret, because Haystack could not keep it out of its files, or if `model` is
+            no text or path, such as a loaded `ranklet.CrossEncoder`, which no file could hold.
         """
         _check_top_k(top_k)
+        if model is not None and not isinstance(model, (str, os.PathLike)):
+            raise TypeError(f"model must be a folder, a Hub id or None, which Haystack can write to a file, not {type(model).__name__}")
         if token is not None and not isinstance(token, Secret):
             raise TypeError(f"token must be a haystack.utils.Secret or None, not {type(token).__name__}")
         cross_encoder_kwargs = cross_encoder_kwargs or {}

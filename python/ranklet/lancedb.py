@@ -13,26 +13,52 @@ from typing import Any
 import pyarrow as pa
 from lancedb.rerankers import Reranker
 
+from ._adapters import cross_encoder
 from ._cross_encoder import CrossEncoder
 
 __all__ = ["RankletReranker"]
 
 
 class RankletReranker(Reranker):
-    """Adds the column `_relevance_score` and sorts by it, with the options of LanceDB's CrossEncoderReranker."""
+    """Adds the column `_relevance_score` and sorts by it, with the arguments of LanceDB's CrossEncoderReranker."""
 
-    def __init__(self, model_name: Any = None, column: str = "text", return_score: str = "relevance", **model_kwargs: Any) -> None:
+    def __init__(
+        self,
+        model_name: Any = None,
+        column: str = "text",
+        device: str | None = None,
+        return_score: str = "relevance",
+        trust_remote_code: bool = False,
+        batch_size: int = 32,
+        **kwargs: Any,
+    ) -> None:
+        """Creates a reranker. The first search loads the model.
+
+        Args:
+            model_name: a folder, a Hub id, the contents of the model's files by name, a `ranklet.CrossEncoder`, or None
+                for the model in this package.
+            column: the column with the texts.
+            device: "cpu", "gpu" or "auto"; None for the CPU.
+            return_score: "relevance", or "all" to keep the scores of the search.
+            trust_remote_code: accepted, and without effect: no code of a checkpoint is run.
+            batch_size: accepted, and without effect: pairs are not padded.
+            **kwargs: other options of `ranklet.CrossEncoder`, such as `threads` and `max_length`.
+        """
         super().__init__(return_score)
         self.model_name = model_name
         self.column = column
-        self.model_kwargs = model_kwargs
+        self.device = device
+        self.trust_remote_code = trust_remote_code
+        self.batch_size = batch_size
+        self.kwargs = kwargs
+        if isinstance(model_name, CrossEncoder):
+            # Refuses options for loading now, and not in the first search.
+            _ = self.model
 
     @cached_property
     def model(self) -> CrossEncoder:
         """The model, which is loaded when it is first used."""
-        if isinstance(self.model_name, CrossEncoder):
-            return self.model_name
-        return CrossEncoder(self.model_name, **self.model_kwargs)
+        return cross_encoder(self.model_name, {"device": self.device, "trust_remote_code": self.trust_remote_code, **self.kwargs})
 
     def rerank_vector(self, query: str, vector_results: pa.Table) -> pa.Table:
         """Sorts the results of a vector search."""
@@ -49,7 +75,7 @@ class RankletReranker(Reranker):
 
     def _sorted(self, query: str, results: pa.Table) -> pa.Table:
         texts = results[self.column].to_pylist()
-        scores = self.model.predict([[query, text or ""] for text in texts])
+        scores = self.model.predict([[query, text or ""] for text in texts], batch_size=self.batch_size)
         results = results.append_column("_relevance_score", pa.array(scores, type=pa.float32()))
         if self.score == "relevance":
             scores_before = [name for name in ("_score", "_distance") if name in results.column_names]

@@ -16,17 +16,22 @@ from langchain_core.cross_encoders import BaseCrossEncoder
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, PrivateAttr
 
+from ._adapters import cross_encoder
 from ._cross_encoder import CrossEncoder
 
 __all__ = ["RankletCrossEncoder", "RankletRerank"]
 
 
 class RankletCrossEncoder(BaseCrossEncoder):
-    """A cross-encoder of LangChain, with the arguments of langchain_community's HuggingFaceCrossEncoder."""
+    """A cross-encoder of LangChain, with the arguments of langchain_community's HuggingFaceCrossEncoder.
+
+    `model_name` is a folder, a Hub id, the contents of the model's files by name, a `ranklet.CrossEncoder`, or None for the
+    model in this package.
+    """
 
     def __init__(self, model_name: Any = None, *, model_kwargs: dict[str, Any] | None = None) -> None:
         self.model_name = model_name
-        self.client = CrossEncoder(model_name, **(model_kwargs or {}))
+        self.client = cross_encoder(model_name, model_kwargs or {})
 
     def score(self, text_pairs: list[tuple[str, str]]) -> list[float]:
         """Scores pairs. Of two labels, the score is that of the second one, as in langchain_community."""
@@ -41,7 +46,7 @@ class RankletRerank(BaseDocumentCompressor):
     """A compressor that keeps the `top_n` best documents, with their scores as `relevance_score` in their metadata."""
 
     model: Any = None
-    """A folder, a Hub id, the contents of the files, or None for the model in this package."""
+    """A folder, a Hub id, the contents of the files, a `ranklet.CrossEncoder`, or None for the model in this package."""
     model_kwargs: dict[str, Any] = {}
     """Options of `ranklet.CrossEncoder`."""
     top_n: int | None = 3
@@ -52,7 +57,7 @@ class RankletRerank(BaseDocumentCompressor):
 
     def __init__(self, model: Any = None, **kwargs: Any) -> None:
         super().__init__(model=model, **kwargs)
-        self._client = model if isinstance(model, CrossEncoder) else CrossEncoder(model, **self.model_kwargs)
+        self._client = cross_encoder(model, self.model_kwargs)
 
     def compress_documents(self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None) -> Sequence[Document]:
         """Returns copies of the best documents, best first."""

@@ -17,6 +17,7 @@ from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRan
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 
+from ._adapters import cross_encoder
 from ._cross_encoder import CrossEncoder
 
 __all__ = ["RankletRerank"]
@@ -42,6 +43,7 @@ class RankletRerank(BaseNodePostprocessor):
         default_factory=dict, description="Other options of ranklet.CrossEncoder, such as threads and max_length."
     )
     _model: CrossEncoder = PrivateAttr()
+    _has_name: bool = PrivateAttr()
 
     def __init__(
         self,
@@ -75,23 +77,29 @@ class RankletRerank(BaseNodePostprocessor):
         cross_encoder_kwargs = cross_encoder_kwargs or {}
         if not {"model", "model_name", "model_name_or_path", "device"}.isdisjoint(cross_encoder_kwargs):
             raise ValueError("cross_encoder_kwargs: model and device are parameters of RankletRerank")
-        is_loaded = isinstance(model, CrossEncoder)
-        if is_loaded and (device is not None or cache_folder or cross_encoder_kwargs):
-            raise ValueError("device, cache_folder and cross_encoder_kwargs are for loading, and the model is loaded")
+        is_name = isinstance(model, (str, os.PathLike))
         super().__init__(
-            model=os.fspath(model) if isinstance(model, (str, os.PathLike)) else "",
+            model=os.fspath(model) if is_name else "",
             device=None if device is None else str(device),
             cache_folder=os.fspath(cache_folder) if cache_folder else None,
             top_n=top_n,
             keep_retrieval_score=bool(keep_retrieval_score),
             cross_encoder_kwargs=cross_encoder_kwargs,
         )
-        folder = {"cache_folder": self.cache_folder} if self.cache_folder else {}
-        source = None if model == "" else model
-        options = {**cross_encoder_kwargs, **folder}
-        if trust_remote_code:
-            options["trust_remote_code"] = True
-        self._model = model if is_loaded else CrossEncoder(source, device=device, **options)
+        options = {**cross_encoder_kwargs, "device": device, "cache_folder": self.cache_folder, "trust_remote_code": trust_remote_code}
+        self._model = cross_encoder(None if is_name and not self.model else model, options)
+        self._has_name = is_name or model is None
+
+    def to_dict(self, **kwargs: Any) -> dict[str, Any]:
+        """Serializes the postprocessor.
+
+        Raises:
+            ValueError: the model is a `ranklet.CrossEncoder` or the contents of files, so it has no name.
+        """
+        if not self._has_name:
+            raise ValueError("RankletRerank.to_dict: a loaded model and contents of files have no name; pass a folder or a Hub id")
+        data: dict[str, Any] = super().to_dict(**kwargs)
+        return data
 
     @classmethod
     def class_name(cls) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from conftest import ROOT, fixture
 from ranklet import CrossEncoder, ErrorItem, RankletError, Reranker, _ranklet
+from ranklet._adapters import cross_encoder
 from ranklet.errors import make_error
 
 
@@ -103,6 +104,16 @@ def test_memory_limit_is_an_error_before_the_weights_are_read() -> None:
 def test_wrong_options_are_value_errors(options: dict) -> None:
     with pytest.raises(ValueError):
         CrossEncoder(**options)
+
+
+def test_models_of_another_kind_and_options_for_loaded_ones_are_refused() -> None:
+    model = CrossEncoder()
+    for wrong in (5, model, ["owner/model"]):
+        with pytest.raises(ValueError, match="the model must be a folder, an id"):
+            Reranker.load(wrong)
+    assert cross_encoder(model, {"threads": None, "trust_remote_code": False}) is model
+    with pytest.raises(ValueError, match="threads: options for loading, and the model is loaded"):
+        cross_encoder(model, {"threads": 1})
 
 
 def test_a_panic_is_an_error_and_no_panic_exception() -> None:

@@ -43,6 +43,17 @@ best = CrossEncoder().rank(query, documents, top_k=1)[0]["score"]
 assert found[0].metadata["relevance_score"] == best
 assert "relevance_score" not in retriever.invoke(query)[0].metadata
 assert list(RankletRerank().compress_documents([], query)) == []
+
+loaded = CrossEncoder(folder)
+assert RankletCrossEncoder(loaded).client is RankletRerank(loaded)._client is loaded
+assert RankletCrossEncoder(folder, model_kwargs={"max_length": 12}).client.max_length == 12
+for adapter in (RankletCrossEncoder, RankletRerank):
+    try:
+        adapter(loaded, model_kwargs={"max_length": 12})
+    except ValueError as error:
+        assert "max_length" in str(error) and "loaded" in str(error), error
+    else:
+        raise AssertionError("options for loading are refused with a loaded model")
 """
 
 LLAMA_INDEX = """
@@ -71,6 +82,8 @@ else:
 # The calls of SentenceTransformerRerank 0.6.0, and the events that it fires.
 LLAMA_INDEX_CALLS = """
 import inspect
+import pathlib
+import pickle
 import tempfile
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
 from llama_index.core.instrumentation import get_dispatcher
@@ -102,6 +115,19 @@ for arguments, word in [
         assert word in str(error), error
     else:
         raise AssertionError(f"{arguments} is refused")
+
+
+for model in (CrossEncoder(folder), {path.name: path.read_bytes() for path in pathlib.Path(folder).glob("*.*")}):
+    unnamed = RankletRerank(model)
+    assert unnamed._model.info == CrossEncoder(folder).info
+    assert pickle.loads(pickle.dumps(unnamed))._model.info == unnamed._model.info
+    for write in (unnamed.to_dict, unnamed.to_json):
+        try:
+            write()
+        except ValueError as error:
+            assert "name" in str(error), error
+        else:
+            raise AssertionError("a model without a name is not written")
 
 
 class Events(BaseEventHandler):
@@ -238,14 +264,17 @@ def refused(error, call):
 
 refused(ValueError, RankletRanker(token=Secret.from_token("hf_secret")).to_dict)
 refused(TypeError, lambda: RankletRanker(token="hf_secret"))
+refused(TypeError, lambda: RankletRanker(CrossEncoder()))
 refused(ValueError, lambda: RankletRanker(cross_encoder_kwargs={"token": "hf_secret"}))
 refused(ValueError, lambda: RankletRanker(batch_size=0).run(query, found))
 """
 
 LANCEDB = """
+import inspect
 import tempfile
 import lancedb
 from lancedb.index import FTS
+from lancedb.rerankers import CrossEncoderReranker
 from ranklet import CrossEncoder
 from ranklet.lancedb import RankletReranker
 
@@ -264,6 +293,25 @@ assert rows[0]["text"] == documents[1]
 hybrid = table.search(query_type="hybrid").vector([0.0, 1.0]).text(query)
 rows = hybrid.rerank(RankletReranker(return_score="all")).to_list()
 assert rows[0]["text"] == documents[1] and len({row["text"] for row in rows}) == len(rows)
+
+# The arguments of CrossEncoderReranker, which has other defaults of model_name and trust_remote_code.
+names = list(inspect.signature(CrossEncoderReranker).parameters)
+assert list(inspect.signature(RankletReranker).parameters) == names, names
+reranker = RankletReranker(folder, "text", "cpu", "all", True, 4, max_length=12)
+assert (reranker.score, reranker.batch_size, reranker.model.max_length) == ("all", 4, 12)
+received = {}
+real = CrossEncoder.predict
+CrossEncoder.predict = lambda self, pairs, **given: (received.update(given), real(self, pairs, **given))[1]
+assert "_distance" in table.search([0.0, 1.0]).rerank(reranker, query_string=query).to_list()[0]
+assert received == {"batch_size": 4}
+loaded = CrossEncoder(folder)
+assert RankletReranker(loaded).model is loaded
+try:
+    RankletReranker(loaded, device="cpu")
+except ValueError as error:
+    assert "device" in str(error) and "loaded" in str(error), error
+else:
+    raise AssertionError("options for loading are refused with a loaded model")
 """
 
 
