@@ -53,6 +53,29 @@ def test_scoring_warns_once_of_a_chunk_size(caplog: pytest.LogCaptureFixture) ->
     assert caplog.messages == ["CrossEncoder: chunk_size is ignored: it is for pools of processes"]
 
 
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        ({"model_kwargs": {"torch_dtype": "torch.float16"}}, "dtype"),
+        ({"model_kwargs": {"dtype": "bfloat16"}}, "dtype"),
+        ({"model_kwargs": {"device_map": "auto"}}, "device"),
+        ({"processor_kwargs": {"max_length": 8}}, "max_length"),
+    ],
+)
+def test_keyword_arguments_that_are_options_here_name_the_option(
+    options: dict[str, Any], option: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(**options)
+    assert len(caplog.messages) == 1 and caplog.messages[0].endswith(f"is ignored: pass {option}= to CrossEncoder")
+
+
+def test_the_number_of_a_device_is_ignored_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    assert arguments.device_of("cuda:0") == arguments.device_of("cuda") == "gpu" and caplog.messages == []
+    for _ in range(2):
+        assert arguments.device_of("cuda:1") == "gpu"
+    assert caplog.messages == ['CrossEncoder: the number in device="cuda:1" is ignored: the system chooses the GPU']
+
+
 def test_another_backend_is_refused() -> None:
     with pytest.raises(ValueError, match="backend must be one of torch, onnx, openvino, not 'tensorrt'"):
         load(backend="tensorrt")

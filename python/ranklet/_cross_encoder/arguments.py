@@ -31,6 +31,13 @@ _without_effect = {
     "model_card_data": "Ranklet saves no models",
     "keep_in_fp32_modules": "dtype is the format of all weights",
 }
+# Keyword arguments of transformers that an option of CrossEncoder takes the place of.
+_options_instead = {
+    ("model_kwargs", "dtype"): "dtype",
+    ("model_kwargs", "torch_dtype"): "dtype",
+    ("model_kwargs", "device_map"): "device",
+    ("processor_kwargs", "max_length"): "max_length",
+}
 _backends = ("torch", "onnx", "openvino")
 _warned: set[str] = set()
 
@@ -109,10 +116,12 @@ def _rename(kwargs: dict[str, Any], names: Mapping[str, str], where: str) -> Non
 
 def device_of(device: Any) -> str:
     """Returns the device for a name of ours or of torch; the CPU for None."""
-    name = "cpu" if device is None else str(device).split(":")[0]
+    name, _, index = ("cpu" if device is None else str(device)).partition(":")
     name = {"cuda": "gpu", "mps": "gpu", "xpu": "gpu", "webgpu": "gpu"}.get(name, name)
     if name not in ("auto", "cpu", "gpu"):
         raise input_error(f'device must be "cpu", "gpu" or "auto", not {device!r}')
+    if index not in ("", "0"):
+        warn_once(f'CrossEncoder: the number in device="{device}" is ignored: the system chooses the {name.upper()}')
     return name
 
 
@@ -149,19 +158,23 @@ def keyword_options(
         elif name == "file_name" and backend == "onnx":
             options["weights"] = options["weights"] or value
         else:
-            ignored.append(f"model_kwargs[{name!r}]")
+            ignored.append(("model_kwargs", name))
     for name, value in processor_kwargs.items():
         if name == "model_max_length":
             options["max_length"] = options["max_length"] or value
         elif name != "use_fast":
-            ignored.append(f"processor_kwargs[{name!r}]")
+            ignored.append(("processor_kwargs", name))
     for name, value in config_kwargs.items():
         if name == "num_labels":
             num_labels = num_labels if num_labels is not None else value
         else:
-            ignored.append(f"config_kwargs[{name!r}]")
-    if ignored:
-        warn_once(f"CrossEncoder: ignored, because only torch and transformers have them: {', '.join(ignored)}")
+            ignored.append(("config_kwargs", name))
+    for group, name in ignored:
+        if option := _options_instead.get((group, name)):
+            warn_once(f"CrossEncoder: {group}[{name!r}] is ignored: pass {option}= to CrossEncoder")
+    others = [f"{group}[{name!r}]" for group, name in ignored if (group, name) not in _options_instead]
+    if others:
+        warn_once(f"CrossEncoder: ignored, because only torch and transformers have them: {', '.join(others)}")
     return options, num_labels
 
 
