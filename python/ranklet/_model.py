@@ -31,9 +31,10 @@ def load(source: Source, options: Mapping[str, Any]) -> NativeReranker:
         if name in given:
             one_of(given[name], name, known)
     if "score_cache" in given:
-        if set(given["score_cache"]) != {"max_bytes"}:
-            raise input_error(f"score_cache must be {{'max_bytes': n}}, not {given['score_cache']!r}")
-        given["score_cache"] = {"max_bytes": positive_int(given["score_cache"]["max_bytes"], "score_cache: max_bytes")}
+        cache = given["score_cache"]
+        if not isinstance(cache, Mapping) or set(cache) != {"max_bytes"}:
+            raise input_error(f"score_cache must be {{'max_bytes': n}}, not {cache!r}")
+        given["score_cache"] = {"max_bytes": positive_int(cache["max_bytes"], "score_cache: max_bytes")}
     if isinstance(source, Mapping):
         source = {name: bytes(content) for name, content in source.items()}
     return NativeReranker.load(source, json.dumps(given))
@@ -72,6 +73,11 @@ def text(value: Any, name: str) -> str:
     raise input_error(f"{name} must be a str, not {type(value).__name__}")
 
 
+def optional_text(value: Any, name: str) -> str | None:
+    """Returns a text, made valid, or None."""
+    return None if value is None else text(value, name)
+
+
 def valid(text: str) -> str:
     """Returns a text with U+FFFD in place of each half of a surrogate pair."""
     if text.isascii():
@@ -91,3 +97,8 @@ def number(value: Any, name: str) -> float:
     if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
         return float(value)
     raise input_error(f"{name} must be a number, not {value!r}")
+
+
+def optional_number(value: Any, name: str) -> float | None:
+    """Returns a number, also one of numpy's, or None."""
+    return None if value is None else number(value, name)

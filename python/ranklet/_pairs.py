@@ -45,13 +45,16 @@ def _is_column(value: Any) -> bool:
     return type(value).__name__ == "Column" and type(value).__module__.startswith("datasets.")
 
 
-def not_unicode(texts: Sequence[str]) -> TypeError:
+def not_unicode(queries: Sequence[str], documents: Sequence[str], prompt: str | None) -> TypeError:
     """Creates the error for texts if one of them has half of a surrogate pair, which no tokenizer reads."""
-    for index, text in enumerate(texts):
+    named = [("the prompt", prompt or "")]
+    for index, pair in enumerate(zip(queries, documents)):
+        named += zip((f"pair {index}: the query", f"pair {index}: the document"), pair)
+    for name, text in named:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            return TypeError(f"text {index} has half of a surrogate pair at {error.start}: {shown(text)}")
+            return TypeError(f"{name} has half of a surrogate pair at {error.start}: {shown(text)}")
     return TypeError("a text has half of a surrogate pair")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import inspect
 import pickle
 from pathlib import Path
 
@@ -114,6 +115,42 @@ def test_models_of_another_kind_and_options_for_loaded_ones_are_refused() -> Non
     assert cross_encoder(model, {"threads": None, "trust_remote_code": False}) is model
     with pytest.raises(ValueError, match="threads: options for loading, and the model is loaded"):
         cross_encoder(model, {"threads": 1})
+
+
+@pytest.mark.parametrize("name", ["rerank", "stream", "rank", "prepare", "explain", "compare", "explain_cost"])
+def test_wrong_kinds_of_options_are_errors_that_name_the_option(name: str) -> None:
+    reranker = Reranker.load(device="cpu")
+    texts = {"explain": ["q", "d"], "explain_cost": ["q", "d"], "compare": ["q", "a", "b"], "prepare": [["d"]]}
+    call, accepted = getattr(reranker, name), inspect.signature(getattr(Reranker, name)).parameters
+    wrong = {"instruction": 5, "rank_fields": [1], "min_score": "x", "fuse": 5, "highlights": "x", "deadline_ms": "x"}
+    options = {option: value for option, value in wrong.items() if option in accepted}
+    assert options
+    for option, value in options.items():
+        with pytest.raises(RankletError, match=option) as caught:
+            list(call(*texts.get(name, ["q", [{"text": "d"}]]), **{option: value}))
+        assert caught.value.code == "input", option
+
+
+def test_wrong_kinds_of_prompts_and_caches_are_errors_that_name_them() -> None:
+    with pytest.raises(ValueError, match="prompt must be a str, not int"):
+        CrossEncoder().predict([["a", "b"]], prompt=5)
+    with pytest.raises(ValueError, match="score_cache must be"):
+        Reranker.load(score_cache=5)
+    collection = Reranker.load(device="cpu").prepare(["a"])
+    with pytest.raises(ValueError, match="min_score must be a number, not 'x'"):
+        collection.rank("q", min_score="x")
+
+
+def test_half_of_a_surrogate_pair_is_named_by_its_pair_and_replaced_in_instructions() -> None:
+    pairs = [["a", "b"], ["c", "d\ud800"], ["e", "f"]]
+    with pytest.raises(TypeError, match="pair 1: the document has half of a surrogate pair at 1"):
+        CrossEncoder().predict(pairs)
+    with pytest.raises(TypeError, match="the prompt has half"):
+        CrossEncoder().predict(pairs[:1], prompt="\udc00")
+    model = Reranker.load(fixture("qwen2-window-h24").folder, device="cpu")
+    half, whole = (model.rerank("q", ["d"], instruction=f"Find {end}").results for end in ("\ud800", "\ufffd"))
+    assert half == whole
+    assert model.explain("q", "d", instruction="\ud800") == model.explain("q", "d", instruction="\ufffd")
 
 
 def test_a_panic_is_an_error_and_no_panic_exception() -> None:

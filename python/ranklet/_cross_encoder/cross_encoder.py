@@ -286,7 +286,7 @@ class CrossEncoder(Evaluates):
             try:
                 return self._native.scoring_pairs(queries, documents, kind, prompt)
             except UnicodeEncodeError:
-                raise not_unicode([*queries, *documents]) from None
+                raise not_unicode(queries, documents, prompt) from None
 
         scores = self._scores(scoring_of, len(queries), self._resolve_prompt(prompt, prompt_name), show_progress_bar, activation_fn)
         if apply_softmax and scores.ndim > 1:
@@ -352,6 +352,8 @@ class CrossEncoder(Evaluates):
         if prompt is not None:
             if prompt_name is not None:
                 logger.warning("prompt_name is ignored, because prompt is given too")
+            if not isinstance(prompt, str):
+                raise input_error(f"prompt must be a str, not {type(prompt).__name__}")
             return prompt
         if prompt_name is None:
             return None if self.default_prompt_name is None else self.prompts[self.default_prompt_name]

@@ -77,7 +77,7 @@ class Collection:
             top_n = _model.positive_int(top_n, "top_n")
         chosen = None if candidates is None else self._indices(candidates)
         total = self.size if chosen is None else len(chosen)
-        selection = top_n, min_score, read_fuse(fuse)
+        selection = top_n, _model.optional_number(min_score, "min_score"), read_fuse(fuse)
         # Refuses wrong options before anything is scored.
         rank_scores([None] * total, *selection)
         if highlights is not None:

@@ -185,7 +185,7 @@ def _options(unit: str, of: str, samples: int, long_documents: str, instruction:
         _model.one_of(of, "of", EXPLAINED_TEXTS),
         samples,
         _model.one_of(long_documents, "long_documents", _model.LONG_DOCUMENTS),
-        instruction,
+        _model.optional_text(instruction, "instruction"),
     )
 
 

@@ -15,12 +15,14 @@ def read_fuse(fuse: Mapping[str, Any] | None) -> FirstStage | None:
     """Reads the option `fuse`."""
     if fuse is None:
         return None
+    if not isinstance(fuse, Mapping):
+        raise input_error(f"fuse must be a mapping with first_stage and method, not {fuse!r}")
     unknown = sorted(set(fuse) - {"first_stage", "method", "k", "weight"})
     if unknown or not {"first_stage", "method"} <= set(fuse):
         raise input_error("fuse has first_stage and method, and may have k or weight" + "".join(f"; not {name}" for name in unknown))
     scores = _model.listed(fuse["first_stage"], "fuse: first_stage")
     first_stage = [None if score is None else _model.number(score, "fuse: first_stage") for score in scores]
-    k, weight = (None if fuse.get(name) is None else _model.number(fuse[name], f"fuse: {name}") for name in ("k", "weight"))
+    k, weight = (_model.optional_number(fuse.get(name), f"fuse: {name}") for name in ("k", "weight"))
     return first_stage, _model.text(fuse["method"], "fuse: method"), k, weight
 
 

@@ -87,7 +87,7 @@ class Reranker(Explains):
             "weights": weights,
             "max_length": max_length,
             "max_memory_bytes": max_memory_bytes,
-            "score_cache": None if score_cache is None else dict(score_cache),
+            "score_cache": score_cache,
         }
         return cls(_model.load(path, options), score_cache is not None)
 
@@ -158,6 +158,7 @@ class Reranker(Explains):
             top_n = _model.positive_int(top_n, "top_n")
         if highlights is not None:
             highlights = _model.positive_int(highlights, "highlights")
+        min_score = _model.optional_number(min_score, "min_score")
         first_stage = read_fuse(fuse)
         options = self._scoring_options(scores, long_documents, max_tokens_per_document, instruction)
         documents = _model.listed(documents, "documents")
@@ -213,6 +214,7 @@ class Reranker(Explains):
         options = self._scoring_options(scores, long_documents, max_tokens_per_document, instruction)
         if isinstance(documents, (str, bytes)) or not isinstance(documents, Iterable):
             raise input_error(f"documents must be an iterable of documents, not {type(documents).__name__}")
+        min_score = _model.optional_number(min_score, "min_score")
         # Refuses a wrong option before anything is scored.
         rank_scores([], None, min_score, None)
         if highlights is not None:
@@ -328,7 +330,7 @@ class Reranker(Explains):
             _model.one_of(scores, "scores", _model.SCORES),
             max_tokens_per_document,
             _model.one_of(long_documents, "long_documents", _model.LONG_DOCUMENTS),
-            instruction,
+            _model.optional_text(instruction, "instruction"),
         )
 
     def _expect_one_label(self, call: str) -> NativeReranker:
