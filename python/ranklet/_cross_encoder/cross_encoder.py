@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -382,7 +382,9 @@ class CrossEncoder(Evaluates):
             scores = activation.apply(function, scores)
         return scores.squeeze(-1) if self.num_labels == 1 and scores.ndim > 1 else scores
 
-    def __getattr__(self, name: str) -> Any:
-        if name in replacements:
-            raise RankletMissingError("unsupported", f"CrossEncoder.{name}: {replacements[name]}")
-        raise AttributeError(f"'CrossEncoder' object has no attribute {name!r}")
+    if not TYPE_CHECKING:
+        # Type checkers would take any name for a member.
+        def __getattr__(self, name: str) -> Any:
+            if name in replacements:
+                raise RankletMissingError("unsupported", f"CrossEncoder.{name}: {replacements[name]}")
+            raise AttributeError(f"'CrossEncoder' object has no attribute {name!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class Collection:
         highlights: int | None = None,
         latest: bool = False,
         _stop: Stop | None = None,
-    ) -> Iterator[CollectionRanking]:
+    ) -> Generator[CollectionRanking, None, None]:
         """Ranks the documents for a query and yields the best so far while scoring. The last ranking is final.
 
         Args:
@@ -104,7 +104,7 @@ class Collection:
 
         return self._rank(request, Scored(total, None, is_canceled))
 
-    def _rank(self, request: _RankRequest, scored: Scored) -> Iterator[CollectionRanking]:
+    def _rank(self, request: _RankRequest, scored: Scored) -> Generator[CollectionRanking, None, None]:
         started = time.perf_counter()
         total = len(scored.scores)
         backend = self._reranker.info["backend"]

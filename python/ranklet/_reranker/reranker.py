@@ -8,7 +8,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -203,7 +203,7 @@ class Reranker(Explains):
         max_tokens_per_document: int | None = None,
         instruction: str | None = None,
         _stop: Stop | None = None,
-    ) -> Iterator[StreamPart]:
+    ) -> Generator[StreamPart, None, None]:
         """Scores documents and yields them after each micro-batch, in order. `documents` may be any iterable; it is read
         a little ahead. Leaving the loop ends the work.
 
@@ -232,7 +232,7 @@ class Reranker(Explains):
         )
         return self._stream(request, _stop)
 
-    def _stream(self, request: _StreamRequest, stop: Stop | None) -> Iterator[StreamPart]:
+    def _stream(self, request: _StreamRequest, stop: Stop | None) -> Generator[StreamPart, None, None]:
         native, query, options = request.native, request.query, request.options
         total = len(request.documents) if isinstance(request.documents, Sequence) else None
         iterator, first = iter(request.documents), 0
