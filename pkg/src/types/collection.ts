@@ -38,7 +38,7 @@ export interface CollectionRankOptions extends ScoringOptions, ResultOptions {
 export interface CollectionRanking<D extends DocumentInput = DocumentInput> extends RerankResponse<D> {
   /** Number of documents scored so far. */
   readonly done: number;
-  /** Number of documents to score. The ranking is final when `done` equals it. */
+  /** Number of documents to score. The last ranking is the final one; with `highlights`, earlier ones can have all documents too. */
   readonly total: number;
 }
 

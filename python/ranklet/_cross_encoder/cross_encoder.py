@@ -59,7 +59,7 @@ class CrossEncoder(Evaluates):
         model_name_or_path: a folder, the id of a model on the Hub, the contents of the model's files by name, or None
             for the model in this package.
         device: "cpu" (the default), "gpu", or "auto" for the faster of both. "cuda" and "mps" mean "gpu".
-        dtype: "f32", "q8", or "auto" for the format of the file.
+        dtype: "f32", "q8", "f16" on a GPU, "q4" for a file in q4, or "auto" for the format of the file.
         threads: number of threads; by default that of the processors.
         backend: "torch" or "onnx". Both mean Ranklet's engine; with "onnx", `model_kwargs["file_name"]` names the ONNX
             file to read. "openvino" is ignored with a warning. Anything else is an error with the code `input`.
@@ -190,7 +190,7 @@ class CrossEncoder(Evaluates):
 
     @property
     def dtype(self) -> str:
-        """The format of the weights in memory: "f32" or "q8"."""
+        """The format of the weights in memory: "f32", "f16" or "q8"."""
         return str(self.info["backend"]["dtype"])
 
     @property

@@ -58,7 +58,7 @@ class Reranker(Explains):
             source: a folder, the id of a model on the Hub, the contents of the model's files by name, or None for the
                 model in this package.
             device: "cpu", "gpu", or "auto", which measures both and takes the faster one.
-            dtype: "f32", "q8", "f16" on a GPU, or "auto" for the format of the file.
+            dtype: "f32", "q8", "f16" on a GPU, "q4" for a file in q4, or "auto" for the format of the file.
             threads: number of threads; by default that of the processors.
             weights: the file with the weights, such as "onnx/model_quantized.onnx".
             max_length: maximum number of tokens of a pair.

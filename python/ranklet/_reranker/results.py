@@ -87,7 +87,7 @@ class CollectionRanking:
     results: list[RerankResult]
     done: int
     total: int
-    """Number of documents to score. The ranking is final when `done` equals it."""
+    """Number of documents to score. The last ranking is the final one; with `highlights`, earlier ones can have all documents too."""
     usage: Usage
     backend: dict[str, Any]
     timings: Timings

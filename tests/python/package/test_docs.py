@@ -31,7 +31,7 @@ def test_readme_of_the_package_ranks_the_answer_first() -> None:
 
 
 def test_examples_of_moving_from_other_libraries_find_the_answer() -> None:
-    assert printed_by("docs/migrating.md") == "1\n2\n"
+    assert printed_by("docs/migrating.md") == "1\n1\n2\n"
 
 
 def test_examples_of_the_guide_run() -> None:
