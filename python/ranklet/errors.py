@@ -75,9 +75,21 @@ def from_native(code: str, message: str, item: tuple[str, int, int] | None) -> R
     """Makes the exception for an error of the native module, and writes the item before the message."""
     if item is None:
         return make_error(code, message)
+    named = ErrorItem(*item)
+    return make_error(code, f"{_name(named)}: {message}", named)
+
+
+def moved(error: RankletError, by: int) -> RankletError:
+    """Returns an error about an item of a part of the caller's items, which begins at this index, with the caller's index."""
+    if error.item is None:
+        return error
+    kind, start, end = error.item
+    return from_native(error.code, str(error).removeprefix(f"{_name(error.item)}: "), (kind, start + by, end + by))
+
+
+def _name(item: ErrorItem) -> str:
     kind, start, end = item
-    name = f"{kind}s {start} to {end - 1}" if end - start > 1 else f"{kind} {start}"
-    return make_error(code, f"{name}: {message}", ErrorItem(kind, start, end))
+    return f"{kind}s {start} to {end - 1}" if end - start > 1 else f"{kind} {start}"
 
 
 def input_error(message: str) -> RankletError:

@@ -75,6 +75,13 @@ def test_stream_yields_every_document_in_order_and_reads_little_ahead(reranker: 
     assert scores == reranker.score([[QUERY, document] for document in DOCUMENTS]).tolist()
 
 
+def test_errors_of_a_stream_have_the_index_in_the_stream(reranker: Reranker) -> None:
+    for wrong, problem in (({"id": 7}, "has no string text"), (object(), "object is neither a text nor")):
+        with pytest.raises(RankletError, match=f"^document 150: {problem}") as caught:
+            list(reranker.stream(QUERY, [*DOCUMENTS[:1] * 150, wrong]))
+        assert caught.value.item == ("document", 150, 151)
+
+
 def test_collection_ranks_as_rerank_and_newer_calls_end_older_ones(reranker: Reranker) -> None:
     with reranker.prepare([{"text": document, "id": index} for index, document in enumerate(DOCUMENTS)]) as collection:
         assert collection.size == len(collection) == 4

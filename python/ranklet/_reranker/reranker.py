@@ -19,7 +19,7 @@ from .._hub import find_model
 from .._integrity import check_integrity
 from .._pairs import read_pairs
 from .._ranklet import NativeReranker, rank_scores
-from ..errors import input_error, make_error
+from ..errors import RankletError, input_error, make_error, moved
 from .collection import Collection
 from .explanations import Explains
 from .fusion import read_deadline, read_fuse
@@ -237,7 +237,10 @@ class Reranker(Explains):
         total = len(request.documents) if isinstance(request.documents, Sequence) else None
         iterator, first = iter(request.documents), 0
         while window := list(itertools.islice(iterator, WINDOW)):
-            texts = document_texts(window, request.rank_fields, request.structured)
+            try:
+                texts = document_texts(window, request.rank_fields, request.structured)
+            except RankletError as error:
+                raise moved(error, first) from error
             scored = Scored(len(window), None, stop)
             for begin, end in scored.steps(native.scoring(query, texts, *options, None)):
                 scores = [(index, float(scored.scores[index] or 0.0), None) for index in range(begin, end)]
