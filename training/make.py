@@ -180,8 +180,21 @@ def run_stages(options, recipe):
     """Runs the stages of a recipe. If several processes train, each computes its share of every step's lists."""
     folder, data = options.work / recipe.name, training_data(options)
     log = log_to(folder / "log.txt") if processes.rank() == 0 else lambda line: None
-    for settings in recipe.stages:
-        Run(folder, settings, *data).train(log)
+    for number, settings in enumerate(recipe.stages):
+        run = Run(folder, settings, *data)
+        run.train(log)
+        # A run that has resumed in a later stage has more steps.
+        if run.step == settings.steps and processes.rank() == 0:
+            bert.save(run.averaged_model(), folder / "stages" / str(number), torch.float32)
+
+
+def trained_model(folder, recipe):
+    """Returns the mean of the averaged weights at the ends of the last stages and of the weights that training started from."""
+    last = range(len(recipe.stages))[-recipe.averaged_stages :]
+    model, *others = (bert.load(folder / "stages" / str(number)) for number in last)
+    for count, other in enumerate(others, 2):
+        mean(model, other, 1 / count)
+    return mean(model, bert.load(folder / "start"), recipe.start_share).eval()
 
 
 def calibrate(model, tokenizer_path, options, sets):
@@ -199,7 +212,7 @@ def calibrate(model, tokenizer_path, options, sets):
 def export(options, recipe):
     """Writes the averaged weights in f16 to `model/`, and the quantized file to `quantized/`, with the built `ranklet`."""
     folder = options.work / recipe.name
-    model = mean(Run(folder, recipe.stages[-1], [], {}).averaged_model(), bert.load(folder / "start"), recipe.start_share)
+    model = trained_model(folder, recipe)
     tokenizer = folder / "start" / "tokenizer.json"
     sets = development_sets(read_all(options.data))
     print(json.dumps(measure(model, tokenizer, {**sets, **development_sets([written.collection()])})), flush=True)

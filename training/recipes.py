@@ -22,7 +22,9 @@ class Recipe:
     distillation: Settings | None = None
     # Whether the last layer is fitted to the targets first, because the model that training starts from was calibrated.
     fit_logits: bool = False
-    # The share of the weights that training starts from in the mean that is exported (Wortsman et al., 2022, arXiv:2109.01903).
+    # The number of last stages whose averaged weights the exported mean has (Wortsman et al., 2022, arXiv:2203.05482).
+    averaged_stages: int = 1
+    # The share of the weights that training starts from in that mean (Wortsman et al., 2022, arXiv:2109.01903).
     start_share: float = 0.0
 
 
@@ -36,7 +38,7 @@ QA_REPEAT = {**WITHOUT_SHORT, "dl22": 16, "wikiqa": 20, "xquad": 4}
 SHORT_REPEAT = {"dl22": 16, "wikiqa": 10, "wikiqa-dev": 10, "xquad": 2, "sentences": 2, "written": 0}
 # The written questions, and enough of the others to keep what the model can do.
 WRITTEN_REPEAT = {"dl22": 20, "wikiqa": 6, "made": 0.2, "sentences": 0.5, "scifact": 0.5}
-# The first stage of the refined default model.
+# The first and second stages of the refined default model. The third had more topics.
 DEFAULT_REFINED = Settings(
     steps=3300,
     cooldown=1600,
@@ -45,6 +47,7 @@ DEFAULT_REFINED = Settings(
     average=0.998,
     repeat={**WRITTEN_REPEAT, "wikiqa-dev": 6},
 )
+DEFAULT_REFINED_2 = replace(DEFAULT_REFINED, steps=7150, cooldown=1550, learning_rate=1.2e-4, lists=16)
 
 RECIPES = {
     recipe.name: recipe
@@ -112,9 +115,10 @@ RECIPES = {
             vocabulary=None,
             embeddings="",
             dtype="q8",
-            stages=(DEFAULT_REFINED, replace(DEFAULT_REFINED, steps=7150, cooldown=1550, learning_rate=1.2e-4, lists=16)),
+            stages=(DEFAULT_REFINED, DEFAULT_REFINED_2, replace(DEFAULT_REFINED_2, steps=11200, cooldown=1700)),
             fit_logits=True,
-            start_share=0.3,
+            averaged_stages=2,
+            start_share=0.15,
         ),
     )
 }
