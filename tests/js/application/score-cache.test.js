@@ -5,12 +5,13 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 import { rejectsWith } from "../support/assert.js";
+import { lastOf } from "../support/collect.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
+import { rerankerOn } from "../support/pool.js";
 import { until } from "../support/until.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
-const { LoadedReranker } = await import(new URL("api/reranker.js", dist));
 const { CachedScorer } = await import(new URL("scoring/cache/cached-scorer.js", dist));
 const { ScoreCache } = await import(new URL("scoring/cache/score-cache.js", dist));
 const { PortableSha256 } = await import(new URL("util/sha256.js", dist));
@@ -20,12 +21,6 @@ const several = checkpoint((labels) => labels > 1);
 const query = "How many people live in Berlin?";
 const documents = ["Bread and butter.", "Berlin has about three and a half million people.", "A long way to go.", "Berlin."];
 const scoreCache = { maxBytes: 1e6 };
-
-const last = async (rankings) => {
-  let ranking;
-  for await (ranking of rankings);
-  return ranking;
-};
 
 for (const workers of [0, 2]) {
   describe(`a score cache with ${workers} workers`, () => {
@@ -76,17 +71,17 @@ for (const workers of [0, 2]) {
         results,
       );
       const collection = await cached.prepare(["another", ...documents]);
-      const ranking = await last(collection.rank(query, { candidates: [4, 3, 2, 1] }));
+      const ranking = await lastOf(collection.rank(query, { candidates: [4, 3, 2, 1] }));
       assert.deepEqual(
         ranking.results.map(({ index }) => index - 1),
         results.map(({ index }) => index),
       );
       assert.equal(ranking.timings.cacheHits, documents.length);
-      const all = await last(collection.rank(query));
+      const all = await lastOf(collection.rank(query));
       assert.equal(all.timings.cacheHits, documents.length);
-      assert.equal((await last(collection.rank(query))).timings.cacheHits, documents.length + 1);
+      assert.equal((await lastOf(collection.rank(query))).timings.cacheHits, documents.length + 1);
       collection.dispose();
-      await assert.rejects(last(collection.rank(query)));
+      await assert.rejects(lastOf(collection.rank(query)));
     });
 
     test("limits on documents are part of a pair", async () => {
@@ -189,12 +184,7 @@ describe("calls in flight", () => {
       dispose() {},
     };
     const scorer = new CachedScorer(engine, 1e6, () => new PortableSha256());
-    const reranker = new (class extends LoadedReranker {
-      constructor() {
-        super(scorer, scorer.info);
-      }
-    })();
-    return { reranker, jobs, engine };
+    return { reranker: rerankerOn(scorer), jobs, engine };
   }
 
   test("an aborted call leaves its pairs to the others", async () => {

@@ -4,10 +4,9 @@ import { after, afterEach, before, describe, test } from "node:test";
 
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
-import { loadPool, requestsOf } from "../support/pool.js";
+import { loadPool, requestsOf, rerankerOn } from "../support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
-const { LoadedReranker } = await import(new URL("api/reranker.js", dist));
 const { RankletError } = await import(new URL("errors.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 const query = "how many people live there";
@@ -95,11 +94,7 @@ for (const workers of [0, 2]) {
 
 test("if the CPU takes over from a GPU, an explanation starts again", async () => {
   const scorer = new LosingScorer();
-  const reranker = new (class extends LoadedReranker {
-    constructor() {
-      super(scorer, scorer.info);
-    }
-  })();
+  const reranker = rerankerOn(scorer);
   const seen = [];
   const { logit, units } = await reranker.explain("q", "a b", { onProgress: ({ done }) => seen.push(done) });
   assert.deepEqual(seen, [0, 2, 0, 2, 4]);

@@ -8,6 +8,7 @@ import { dist } from "./paths.js";
 const { LoadedReranker } = await import(new URL("api/reranker.js", dist));
 const { startInWorkers } = await import(new URL("load/start/start-in-workers.js", dist));
 const { WorkerPool } = await import(new URL("worker/pool.js", dist));
+const { WorkerScorer } = await import(new URL("worker/worker-scorer.js", dist));
 const { portOf } = await import(new URL("platform/node-worker.js", dist));
 
 const { url } = checkpoint((labels) => labels === 1);
@@ -34,6 +35,13 @@ export async function loadPool(workers, { all = true, ...options } = {}) {
   return { reranker: rerankerOn(scorer), started };
 }
 
+/** As `loadPool`, with one worker, which is no pool. */
+export async function loadWorker(options) {
+  const { start, started } = await workerStart(options);
+  const scorer = await WorkerScorer.load(start.startWorker(), start, new AbortController().signal);
+  return { reranker: rerankerOn(scorer), started };
+}
+
 /** As `loadPool`, with some layers of a model in each worker. `settings` are the engine's. */
 export async function loadLayers(workers, options) {
   const { start, started } = await workerStart({ files: modelFiles(layeredUrl), ...options });
@@ -53,11 +61,16 @@ async function workerStart({ program = () => trapping, files = modelFiles(), set
     };
     return { ...port, isLocal, post };
   };
-  const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
-  return { started, start: { startWorker, module, files, settings: { device: "cpu", dtype: "auto", ...settings } } };
+  return { started, start: { startWorker, module: await engineModule(), files, settings: { device: "cpu", dtype: "auto", ...settings } } };
 }
 
-function rerankerOn(scorer) {
+/** Compiles the engine. */
+export function engineModule() {
+  return WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
+}
+
+/** Returns a reranker whose engine is this Scorer. */
+export function rerankerOn(scorer) {
   return new (class extends LoadedReranker {
     constructor() {
       super(scorer, scorer.info);

@@ -19,6 +19,7 @@ import {
   trapping,
   whenEnded,
 } from "../support/pool.js";
+import { until } from "../support/until.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { loadModel } = await import(new URL("load/load.js", dist));
@@ -64,16 +65,13 @@ describe("loading a pool", () => {
 
   test("loading with automatic workers waits for the first one only, later ones join, and a failed one is left out", async () => {
     const { reranker, started } = await loadPool(4, { all: false, program: (at) => [trapping, failing, silent, trapping][at] });
-    const { promise, resolve } = deferred();
-    const joined = setInterval(() => requestsOf(started[3], "score").length > 0 && resolve(), 5);
     const expected = (await reranker.rerank({ query, documents: manyDocuments })).results;
     assert.equal(started.length, 4);
     const stop = new AbortController();
     const calls = (async () => {
       while (!stop.signal.aborted) assert.deepEqual((await reranker.rerank({ query, documents: manyDocuments })).results, expected);
     })();
-    await promise;
-    clearInterval(joined);
+    await until(() => requestsOf(started[3], "score").length > 0, 60_000);
     stop.abort();
     await calls;
     assert.equal(started.length, 4);

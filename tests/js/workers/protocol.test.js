@@ -1,14 +1,13 @@
 // Fuzzes the worker protocol with arbitrary messages, and with real ones in which a part is replaced. RANKLET_FUZZ_SECONDS is
 // the time for each side (`./build.sh test --long` sets it).
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import { before, describe, test } from "node:test";
 import { setImmediate as nextTask } from "node:timers/promises";
 
 import fc from "fast-check";
 
-import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
+import { engineModule, modelFiles } from "../support/pool.js";
 
 const { ThreadEngine } = await import(new URL("engine/thread-engine.js", dist));
 const { Host } = await import(new URL("worker/host.js", dist));
@@ -18,7 +17,6 @@ const { parseRequest } = await import(new URL("worker/guards/requests.js", dist)
 const { errorCodes } = await import(new URL("errors.js", dist));
 
 const seconds = Number(process.env.RANKLET_FUZZ_SECONDS ?? 5);
-const { url } = checkpoint((labels) => labels === 1);
 
 /** Values that a structured clone can hold, and some that it cannot. */
 const anything = fc.anything({
@@ -209,9 +207,7 @@ describe("a message is refused with", () => {
 describe("the worker protocol", () => {
   let loading;
   before(async () => {
-    const files = new Map(readdirSync(url).map((name) => [name, new Blob([readFileSync(new URL(name, url))])]));
-    const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
-    loading = { type: "load", call: 1_000, module, files, settings: { device: "cpu", dtype: "auto" } };
+    loading = { type: "load", call: 1_000, module: await engineModule(), files: modelFiles(), settings: { device: "cpu", dtype: "auto" } };
   });
 
   test("a worker survives any message, answers every call once, and continues to score", async (t) => {

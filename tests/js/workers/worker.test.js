@@ -1,54 +1,21 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import { after, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
 
 import { rejectsWith } from "../support/assert.js";
 import { runNode } from "../support/children/processes.js";
 import { lastOf } from "../support/collect.js";
 import { severalBatches } from "../support/models/documents.js";
-import { checkpoint } from "../support/models/fixtures.js";
-import { dist } from "../support/paths.js";
-
-const { LoadedReranker } = await import(new URL("api/reranker.js", dist));
-const { WorkerScorer } = await import(new URL("worker/worker-scorer.js", dist));
-const { portOf } = await import(new URL("platform/node-worker.js", dist));
-
-const { url } = checkpoint((labels) => labels === 1);
-
-/** Whether new workers run a program that never answers. */
-let silent = false;
-
-/** Loads a model into a worker that can be made to fail, and adds every started worker to `workers`. */
-async function load(workers) {
-  const files = new Map();
-  for (const name of readdirSync(url)) files.set(name, new Blob([readFileSync(new URL(name, url))]));
-  const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
-  const startWorker = () => {
-    const program = silent
-      ? new URL("data:text/javascript,setInterval(() => {}, 1000)")
-      : new URL("../support/children/trapping-worker.js", import.meta.url);
-    const worker = new Worker(program);
-    workers.push(worker);
-    return portOf(worker);
-  };
-  const start = { startWorker, module, files, settings: { device: "cpu", dtype: "auto" } };
-  const scorer = await WorkerScorer.load(startWorker(), start, new AbortController().signal);
-  return new (class extends LoadedReranker {
-    constructor() {
-      super(scorer, scorer.info);
-    }
-  })();
-}
+import { loadWorker, silent, trapping, whenEnded } from "../support/pool.js";
 
 describe("a worker", () => {
-  let workers;
+  /** Whether new workers run a program that never answers. */
+  let isSilent = false;
+  let started;
   let reranker;
   beforeEach(async () => {
     reranker?.dispose();
-    workers = [];
-    reranker = await load(workers);
+    ({ reranker, started } = await loadWorker({ program: () => (isSilent ? silent : trapping) }));
   });
   after(() => reranker.dispose());
 
@@ -62,7 +29,7 @@ describe("a worker", () => {
     "is killed": {
       how: async () => {
         const call = reranker.rerank({ query: "q", documents: severalBatches });
-        setTimeout(() => workers[0].terminate(), 20);
+        setTimeout(() => started[0].worker.terminate(), 20);
         return call;
       },
       message: /the worker ended \(it exited with code 1\)/,
@@ -83,7 +50,7 @@ describe("a worker", () => {
       ]);
       assert.deepEqual(again.results, expected.results);
       assert.deepEqual(prepared.results, expected.results, "collections are prepared again");
-      assert.equal(workers.length, 2);
+      assert.equal(started.length, 2);
     });
   }
 
@@ -92,36 +59,34 @@ describe("a worker", () => {
     ["dispose", () => reranker.dispose(), "disposed"],
   ]) {
     test(`${name} does not wait for a worker that is being replaced`, async () => {
-      await workers[0].terminate();
-      silent = true;
+      await started[0].worker.terminate();
+      isSilent = true;
       const controller = new AbortController();
       const call = reranker.score([["q", "d"]], { signal: controller.signal });
       setTimeout(() => end(controller), 50);
       await assert.rejects(call, { code });
-      silent = false;
+      isSilent = false;
       reranker.dispose();
-      await Promise.all(
-        workers.map((worker) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))),
-      );
+      await whenEnded(started);
     });
   }
 
   test("a worker that ends between calls is replaced without an error", async () => {
     const expected = await reranker.score([["q", "d"]]);
-    await workers[0].terminate();
+    await started[0].worker.terminate();
     assert.deepEqual(await reranker.score([["q", "d"]]), expected);
-    assert.equal(workers.length, 2);
+    assert.equal(started.length, 2);
   });
 
   test("a worker answers a malformed request with an error and continues to work", async () => {
     const expected = await reranker.score([["q", "d"]]);
     const replies = [];
-    workers[0].on("message", (message) => replies.push(message));
+    started[0].worker.on("message", (message) => replies.push(message));
     for (const message of [
       { type: "score", call: 99 },
       { type: "score", call: 98, job: { kind: "pairs", queries: ["q"], documents: [] }, scores: "model" },
     ]) {
-      workers[0].postMessage(message);
+      started[0].worker.postMessage(message);
     }
     assert.deepEqual(await reranker.score([["q", "d"]]), expected);
     const failed = replies.filter(({ type }) => type === "failed").map(({ call, code, fatal }) => ({ call, code, fatal }));
@@ -136,7 +101,7 @@ describe("a worker", () => {
 
   test("dispose ends the worker and rejects its calls with the code disposed", async () => {
     const call = reranker.rerank({ query: "q", documents: severalBatches });
-    const exited = new Promise((resolve) => workers[0].once("exit", resolve));
+    const exited = new Promise((resolve) => started[0].worker.once("exit", resolve));
     setTimeout(() => reranker.dispose(), 10);
     await assert.rejects(call, { code: "disposed" });
     await exited;
