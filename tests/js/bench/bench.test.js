@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { test } from "node:test";
 
 import { pipelineMs, stageShares } from "../../../bench/measure/pipeline.mjs";
@@ -11,6 +10,7 @@ import { benchConfig, readOptions } from "../../../bench/options.mjs";
 import { speedChart } from "../../../bench/report/chart.mjs";
 import { markdown } from "../../../bench/report/report.mjs";
 import { speedReport } from "../support/bench-report.js";
+import { unlessProc } from "../support/skips.js";
 
 test("the median of an even number of values is the mean of the middle two", () => {
   assert.equal(median([3, 1, 2]), 2);
@@ -113,7 +113,7 @@ test("--against takes the parts of a comparison, and other runs the sections", (
 });
 
 test("processor time is that of running descendants", {
-  skip: !existsSync("/proc/self/task") && "the system does not report it",
+  skip: unlessProc("schedstat"),
 }, async () => {
   const before = descendantsMs();
   const child = spawn(process.execPath, [

@@ -6,14 +6,14 @@ import { after, before, describe, test } from "node:test";
 import { launchChromium } from "../support/browsers/chromium.js";
 import { filesOf } from "../support/files.js";
 import { installPacked } from "../support/package/packed.js";
-import { skipUnlessLong } from "../support/package/tools.js";
 import { serveFolder } from "../support/servers/folder.js";
+import { unlessLong } from "../support/skips.js";
 import { frameworks } from "./frameworks.js";
 import { bestDocument, createProject } from "./project.js";
 
 const minutes = 60_000;
 
-describe("fresh projects", { skip: skipUnlessLong }, () => {
+describe("fresh projects", { skip: unlessLong("installs the tools") }, () => {
   let packed;
   let models;
   let browser;

@@ -1,6 +1,6 @@
 // The hooks of React in a browser, under StrictMode.
 import assert from "node:assert/strict";
-import { cpSync } from "node:fs";
+import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -9,10 +9,11 @@ import { launchChromium } from "../support/browsers/chromium.js";
 import { quietFlags } from "../support/browsers/chromium-flags.js";
 import { frameworkProject } from "../support/package/framework-project.js";
 import { serveFolder } from "../support/servers/folder.js";
+import { isLong, unlessProc } from "../support/skips.js";
 
 const query = "What is the capital of France?";
 const paris = "Paris is the capital of France and its largest city.";
-const rounds = process.env.RANKLET_LONG === undefined ? 10 : 50;
+const rounds = isLong ? 50 : 10;
 const maxMegabytes = 30;
 
 describe("hooks of React", () => {
@@ -130,13 +131,15 @@ describe("hooks of React", () => {
     await whenWorkers(0);
   });
 
-  test(`${rounds} mounts under StrictMode, and as many forgotten rerankers, leave no memory`, { timeout: 600_000 }, async (t) => {
+  test(`${rounds} mounts under StrictMode, and as many forgotten rerankers, leave no memory`, {
+    timeout: 600_000,
+    skip: unlessProc("status"),
+  }, async (t) => {
     const session = await browser.newBrowserCDPSession();
     const megabytes = async () => {
       await page.evaluate(() => globalThis.gc());
       await page.waitForTimeout(500);
       const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-      const { readFileSync } = await import("node:fs");
       const sizes = processInfo
         .filter(({ type }) => type === "renderer")
         .map(({ id }) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"))?.[1] ?? 0));
@@ -154,6 +157,7 @@ describe("hooks of React", () => {
       for (let count = 0; count < rounds; count++) await round();
       const after = await megabytes();
       t.diagnostic(`${name}: ${before.toFixed(0)} MB before, ${after.toFixed(0)} MB after`);
+      assert.ok(before > 0, "the memory of the renderer was read");
       assert.ok(after - before < maxMegabytes, `${name}: ${before} MB before, ${after} MB after`);
     }
   });

@@ -1,19 +1,17 @@
 // The package in a test of Jest, which is installed for it. realms.test.js tests what Jest does to it in every run.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
 import { installPacked } from "../support/package/packed.js";
+import { installTools, runTool } from "../support/package/tools.js";
+import { unlessLong } from "../support/skips.js";
 
-test("a test of Jest loads the default model in workers and ranks", { skip: process.env.RANKLET_LONG === undefined }, () => {
+test("a test of Jest loads the default model in workers and ranks", { skip: unlessLong("installs Jest") }, () => {
   const project = installPacked();
   try {
-    const run = (command, args, env = {}) =>
-      spawnSync(command, args, { cwd: project.folder, encoding: "utf8", timeout: 300_000, env: { ...process.env, ...env } });
-    const installed = run("npm", ["install", "--no-audit", "--no-fund", "jest@30.5.0"]);
-    assert.equal(installed.status, 0, installed.stderr);
+    installTools(project.folder, "jest@30.5.0");
     writeFileSync(
       join(project.folder, "rank.test.js"),
       `
@@ -28,9 +26,9 @@ test("ranks", async () => {
 }, 60000);
 `,
     );
-    const { status, stderr } = run("npx", ["--no-install", "jest"], { NODE_OPTIONS: "--experimental-vm-modules" });
-    assert.equal(status, 0, stderr);
-    assert.match(stderr, /Tests: +1 passed, 1 total/);
+    const { status, output } = runTool(project.folder, "jest", [], { env: { NODE_OPTIONS: "--experimental-vm-modules" } });
+    assert.equal(status, 0, output);
+    assert.match(output, /Tests: +1 passed, 1 total/);
   } finally {
     project.remove();
   }

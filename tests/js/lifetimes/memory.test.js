@@ -1,15 +1,14 @@
 // Rerankers that are disposed or forgotten leave nothing in memory.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { dist } from "../support/paths.js";
+import { isLong, unlessProc } from "../support/skips.js";
 
-const long = process.env.RANKLET_LONG !== undefined;
-const loads = long ? 50 : 10;
+const loads = isLong ? 50 : 10;
 /** Loads before the first measurement. Deno's threads and allocators grow during the first ten or so. */
 const warmUp = 10;
 // Deno's allocators keep several buffers of the model's size (24 MB) for a while, up to six on a busy machine: 90 loads took 208
@@ -24,7 +23,7 @@ const runtimes = {
 };
 
 // The child counts its threads in /proc.
-describe("memory", { skip: !existsSync("/proc/self/task") }, () => {
+describe("memory", { skip: unlessProc("task") }, () => {
   for (const [runtime, [command, args]] of Object.entries(runtimes)) {
     for (const [end, workers] of [
       ["dispose", "auto"],

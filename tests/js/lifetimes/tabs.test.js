@@ -1,12 +1,13 @@
 // Reranker.shared in two tabs of Chromium: one engine, which outlives the tab that started it and ends with the last.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { fixture, query, small, withTabs } from "../support/browsers/shared-tabs.js";
 import { unmappedMemoryOfDescendants } from "../support/children/memory.js";
 import { filesIn, startHub } from "../support/servers/hub.js";
+import { unlessProc } from "../support/skips.js";
+import { until } from "../support/until.js";
 
 describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
   const tabs = withTabs();
@@ -87,7 +88,7 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
   });
 
   test("a second tab takes hardly any memory, and one with an engine of its own does", {
-    skip: !existsSync("/proc/self/smaps_rollup"),
+    skip: unlessProc("smaps_rollup"),
   }, async (t) => {
     const [first, second, third] = [await openTab(), await openTab(), await openTab()];
     const settled = async () => {
@@ -132,7 +133,7 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
         }
         return done;
       }, query);
-      while (!(await second.evaluate(() => globalThis.isStreaming === true))) await sleep(5);
+      await until(() => second.evaluate(() => globalThis.isStreaming === true));
       await end(first);
       // Chromium runs the shared worker in the process of the tab that started it.
       if (how === "crashes") await assert.rejects(running, /the shared worker stopped/);
@@ -194,7 +195,7 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
       if (++requests > 1) await route.continue();
     });
     const loading = first.evaluate(() => errorOf(share({}))).catch(() => "closed");
-    while (requests === 0) await sleep(20);
+    await until(() => requests > 0);
     const waits = (tab, onProgress) => tab.evaluate(onProgress);
     const shared = waits(second, async () => {
       globalThis.files = new Set();

@@ -8,8 +8,9 @@ import { launchChromium, openDemo } from "../support/browsers/chromium.js";
 import { startServer } from "../support/children/processes.js";
 import { filesOf } from "../support/files.js";
 import { installPacked } from "../support/package/packed.js";
-import { installTools, runTestTool, runTool, skipUnlessLong, testTools } from "../support/package/tools.js";
+import { installTools, runTestTool, runTool, testTools } from "../support/package/tools.js";
 import { serveFolder } from "../support/servers/folder.js";
+import { unlessLong } from "../support/skips.js";
 
 const app = fileURLToPath(new URL("../support/package/app/", import.meta.url));
 
@@ -102,7 +103,7 @@ describe("the packed package in a page", () => {
     ["webpack", ["webpack@5.113.0", "webpack-cli@7.3.1"], ["./app.js", "--mode", "production"]],
     ["rspack", ["@rspack/core@2.2.8", "@rspack/cli@2.2.8"], ["build", "--entry", "./app.js", "--mode", "production"]],
   ]) {
-    test(`the package works in a page that ${tool} built without configuration`, { skip: skipUnlessLong }, async () => {
+    test(`the package works in a page that ${tool} built without configuration`, { skip: unlessLong("installs the tools") }, async () => {
       installTools(project.folder, ...packages);
       const { status, output } = runTool(project.folder, tool, [...args, "-o", `by-${tool}`]);
       assert.equal(status, 0, output);

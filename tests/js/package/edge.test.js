@@ -9,8 +9,9 @@ import vm from "node:vm";
 import { EdgeRuntime } from "edge-runtime";
 
 import { installPacked } from "../support/package/packed.js";
-import { installTools, runTool, skipUnlessLong } from "../support/package/tools.js";
+import { installTools, runTool } from "../support/package/tools.js";
 import { serveFolder } from "../support/servers/folder.js";
+import { unlessLong } from "../support/skips.js";
 
 const esbuild = fileURLToPath(new URL("../node_modules/.bin/esbuild", import.meta.url));
 const question = "What is the capital of France?";
@@ -93,7 +94,7 @@ globalThis.addEventListener?.("fetch", (event) => event.respondWith(answer().the
     assert.deepEqual(requests, []);
   });
 
-  test("Fastly's compiler runs the import of the package", { skip: skipUnlessLong }, () => {
+  test("Fastly's compiler runs the import of the package", { skip: unlessLong("installs the tools") }, () => {
     installTools(project.folder, "@fastly/js-compute@3.46.0");
     bundle("fastly", '"https://models.example/a/"'); // Writes function.js, which the compiler bundles itself.
     const { status, output } = runTool(project.folder, "js-compute-runtime", ["function.js", "fastly.wasm"]);

@@ -7,7 +7,8 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { installPacked } from "../support/package/packed.js";
-import { installTools, runTestTool, runTool, skipUnlessLong } from "../support/package/tools.js";
+import { installTools, runTestTool, runTool } from "../support/package/tools.js";
+import { unlessLong } from "../support/skips.js";
 
 const app = fileURLToPath(new URL("../support/package/app/", import.meta.url));
 
@@ -135,7 +136,7 @@ process.exit();
     assert.equal(call("external/out.mjs", "")[0].best, 1);
   });
 
-  test("webpack's bundle for Node ranks where it was built", { skip: skipUnlessLong }, () => {
+  test("webpack's bundle for Node ranks where it was built", { skip: unlessLong("installs the tools") }, () => {
     installTools(project.folder, "webpack@5.113.0", "webpack-cli@6.0.1");
     const config = {
       mode: "production",
@@ -150,7 +151,7 @@ process.exit();
     assert.equal(call("webpack/out.mjs", "")[0].best, 1);
   });
 
-  test("a program that bun compiles ranks with files that it embeds", { skip: skipUnlessLong }, () => {
+  test("a program that bun compiles ranks with files that it embeds", { skip: unlessLong("installs the tools") }, () => {
     installTools(project.folder, "bun@1.4.5");
     writeFileSync(
       join(project.folder, "program.js"),

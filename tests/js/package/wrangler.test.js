@@ -7,8 +7,9 @@ import { gzipSync } from "node:zlib";
 import { startWorker } from "../support/children/workerd.js";
 import { filesOf } from "../support/files.js";
 import { installPacked } from "../support/package/packed.js";
-import { installTools, runTool, skipUnlessLong } from "../support/package/tools.js";
+import { installTools, runTool } from "../support/package/tools.js";
 import { inRepository } from "../support/paths.js";
+import { unlessLong } from "../support/skips.js";
 
 /** Max size in bytes of a compressed Worker without weights. */
 const maxUpload = 1_300_000;
@@ -61,7 +62,7 @@ describe("examples/worker", () => {
     }
   });
 
-  test("wrangler's upload has no weights and is small", { skip: skipUnlessLong }, (t) => {
+  test("wrangler's upload has no weights and is small", { skip: unlessLong("installs the tools") }, (t) => {
     dryRun(project);
     const uploaded = readdirSync(inProject("out")).filter((name) => /\.(js|wasm)$/.test(name));
     const compressed = uploaded.reduce((sum, name) => sum + gzipSync(readFileSync(inProject(`out/${name}`))).length, 0);
@@ -70,7 +71,7 @@ describe("examples/worker", () => {
     assert.ok(compressed <= maxUpload, `${compressed} bytes`);
   });
 
-  test("Cloudflare's Vite plugin builds it, with the model in the public folder", { skip: skipUnlessLong }, () => {
+  test("Cloudflare's Vite plugin builds it, with the model in the public folder", { skip: unlessLong("installs the tools") }, () => {
     installTools(project.folder, "vite@8.3.8", "@cloudflare/vite-plugin@1.64.0");
     const config = JSON.parse(readFileSync(inProject("wrangler.json"), "utf8"));
     writeFileSync(inProject("wrangler.json"), JSON.stringify({ ...config, assets: { binding: "ASSETS" } }));
@@ -105,7 +106,7 @@ describe("examples/worker-small", () => {
     }
   });
 
-  test("wrangler's upload has the model and is below 10 MB", { skip: skipUnlessLong }, (t) => {
+  test("wrangler's upload has the model and is below 10 MB", { skip: unlessLong("installs the tools") }, (t) => {
     const output = dryRun(project);
     const [, kib] = /gzip: ([\d.]+) KiB/.exec(output) ?? assert.fail(output);
     t.diagnostic(`${((kib * 1024) / 1e6).toFixed(2)} MB compressed`);

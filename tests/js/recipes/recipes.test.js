@@ -11,8 +11,8 @@ import { parseAst } from "vite";
 import { launchChromium, openDemo } from "../support/browsers/chromium.js";
 import { filesOf } from "../support/files.js";
 import { pack } from "../support/package/packed.js";
-import { skipUnlessLong } from "../support/package/tools.js";
 import { dist, inRepository } from "../support/paths.js";
+import { unlessLong } from "../support/skips.js";
 import { run, startCommand } from "./commands.js";
 import { readReadme } from "./readme.js";
 
@@ -87,7 +87,7 @@ for (const [name, { former }] of Object.entries(recipes)) {
   });
 }
 
-describe("a new project that follows the README of", { skip: skipUnlessLong }, () => {
+describe("a new project that follows the README of", { skip: unlessLong("installs the tools") }, () => {
   let packed, browser;
   before(async () => {
     packed = pack();

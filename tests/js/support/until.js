@@ -1,7 +1,7 @@
-/** Resolves once a condition holds. Rejects if it does not within `maxMs`. */
+/** Resolves once a condition, which may be asynchronous, holds. Rejects if it does not within `maxMs`. */
 export async function until(condition, maxMs = 10_000) {
   const end = performance.now() + maxMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > end) throw new Error(`not within ${maxMs} ms: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

@@ -1,27 +1,26 @@
 // Frameworks that take minutes to install.
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { installPacked } from "../../support/package/packed.js";
+import { installTools, runTool } from "../../support/package/tools.js";
 import { dist } from "../../support/paths.js";
 import { question } from "../../support/servers/rerank-handler.js";
+import { unlessLong } from "../../support/skips.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { query, documents } = question;
 const packages = ["genkit@1.42.0", "@mastra/core@0.24.9", "@mastra/rag@1.3.6", "typescript@7.0.2", "@types/node@20.19.43"];
 
-describe("in the real framework", {
-  skip: process.env.RANKLET_LONG === undefined && "./build.sh test --long installs Genkit and Mastra",
-}, () => {
+describe("in the real framework", { skip: unlessLong("installs Genkit and Mastra") }, () => {
   let project, expected;
   before(async () => {
     project = installPacked();
-    const install = ["install", "--no-audit", "--no-fund", "--loglevel=error", ...packages];
-    execFileSync("npm", install, { cwd: project.folder, stdio: ["ignore", "ignore", "inherit"], timeout: 600_000 });
+    installTools(project.folder, ...packages);
     cpSync(fileURLToPath(new URL("long/", import.meta.url)), project.folder, { recursive: true });
     const reranker = await Reranker.load(undefined, { workers: 1 });
     const score = async (scores) => (await reranker.rerank({ query, documents, topN: 2, scores })).results;
@@ -68,12 +67,8 @@ describe("in the real framework", {
       lib: ["ES2023", "DOM"],
     };
     writeFileSync(join(project.folder, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["consumer.ts"] }));
-    const { stdout, status } = spawnSync("npx", ["--no-install", "tsc", "-p", "."], {
-      cwd: project.folder,
-      encoding: "utf8",
-      timeout: 300_000,
-    });
-    assert.equal(stdout, "");
+    const { status, output } = runTool(project.folder, "tsc", ["-p", "."]);
+    assert.equal(output, "");
     assert.equal(status, 0);
   });
 });

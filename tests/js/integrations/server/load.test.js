@@ -10,6 +10,7 @@ import { rankletServer } from "../../../../bench/serving/servers.mjs";
 import { steadyLoad } from "../../../../bench/serving/steady.mjs";
 import { dist } from "../../support/paths.js";
 import { question } from "../../support/servers/rerank-handler.js";
+import { unlessLong } from "../../support/skips.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { createHandler } = await import(new URL("server/index.js", dist));
@@ -17,7 +18,6 @@ const { query, documents } = question;
 
 const connections = 64;
 const shortSeconds = 1;
-const skip = process.env.RANKLET_LONG === "1" ? false : "only ./build.sh test --long has the time";
 /** Buffers of connections may still grow after the first measurement. */
 const maxGrowth = 8e6;
 
@@ -69,7 +69,7 @@ describe(`${connections} connections`, () => {
     }
   });
 
-  test("to ranklet serve for a minute leave its memory as it is", { timeout, skip }, async (t) => {
+  test("to ranklet serve for a minute leave its memory as it is", { timeout, skip: unlessLong("has the time") }, async (t) => {
     const server = await rankletServer().open();
     try {
       const { requests, errors, settled_bytes, final_bytes } = await steadyLoad(server, { bodies, connections, seconds: 60, check });

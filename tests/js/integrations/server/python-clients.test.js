@@ -12,6 +12,7 @@ import { serve } from "@hono/node-server";
 import { rankletServer } from "../../../../bench/serving/servers.mjs";
 import { dist, root } from "../../support/paths.js";
 import { question } from "../../support/servers/rerank-handler.js";
+import { unlessLong } from "../../support/skips.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { createHandler } = await import(new URL("server/index.js", dist));
@@ -65,7 +66,7 @@ describe("the recorded request of", () => {
 });
 
 describe("the client", {
-  skip: process.env.RANKLET_LONG === undefined && "installing the clients takes minutes; ./build.sh test --long calls them",
+  skip: unlessLong("installs the clients and calls them"),
 }, () => {
   const sent = {};
   let current, server, origin, program;

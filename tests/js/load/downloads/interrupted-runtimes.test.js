@@ -8,9 +8,10 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { files, id, model, withHub } from "../../support/models/hub-model.js";
-import { installTools, skipUnlessLong } from "../../support/package/tools.js";
+import { installTools } from "../../support/package/tools.js";
 import { dist, inRepository } from "../../support/paths.js";
 import { faults, filesIn, sendFile } from "../../support/servers/hub.js";
+import { unlessLong } from "../../support/skips.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const child = fileURLToPath(new URL("../../support/children/load-child.js", import.meta.url));
@@ -36,7 +37,7 @@ for (const [runtime, install] of [
     },
   ],
 ]) {
-  describe(`downloads in ${runtime}`, { skip: skipUnlessLong, timeout: 600_000 }, () => {
+  describe(`downloads in ${runtime}`, { skip: unlessLong("installs the tools"), timeout: 600_000 }, () => {
     const context = withHub();
     let tools;
     let command;

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Returns the memory in bytes of all processes that this one has started, directly or not. Linux only. */
+import { unlessProc } from "../skips.js";
+
+/** Returns the memory in bytes of all processes that this one has started, directly or not; NaN except on Linux. */
 export function memoryOfDescendants() {
   return sumOf("Pss");
 }
@@ -12,6 +14,7 @@ export function unmappedMemoryOfDescendants() {
 
 /** Adds up fields of smaps_rollup, in which shared pages are divided among their processes. */
 function sumOf(...fields) {
+  if (unlessProc("smaps_rollup")) return Number.NaN;
   let kilobytes = 0;
   for (const pid of descendants()) {
     const usage = read(pid, "smaps_rollup") ?? "";

@@ -4,12 +4,10 @@ import { join } from "node:path";
 
 import { inRepository } from "../paths.js";
 
-/** The reason to skip tests that install large tools from the registry, unless `./build.sh test --long` runs them. */
-export const skipUnlessLong = process.env.RANKLET_LONG === "1" ? false : "only ./build.sh test --long installs the tools";
-
 /** The programs that package.json of the tests installs. */
 export const testTools = inRepository("tests/js/node_modules/.bin");
 
+const installTimeout = 600_000;
 const timeout = 300_000;
 
 /** Installs tools of exact versions from the registry into a project. */
@@ -17,7 +15,7 @@ export function installTools(folder, ...tools) {
   execFileSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", ...tools], {
     cwd: folder,
     stdio: ["ignore", "ignore", "pipe"],
-    timeout,
+    timeout: installTimeout,
   });
 }
 
