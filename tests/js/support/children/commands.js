@@ -1,14 +1,18 @@
 // Commands that start processes of their own, as the programs of frameworks do: all of them end with the command.
 import { spawn } from "node:child_process";
 
-/** Runs a command until it ends, at most `timeout` milliseconds, and returns { status, output }; without a status if it was killed. */
+/**
+ * Runs a command until it ends, at most `timeout` milliseconds.
+ * @returns `stdout`, `output`, which has the errors too, and `status`, which is null if the command was killed
+ */
 export async function runCommand(command, args, { timeout = 300_000, ...options }) {
-  const running = start(command, args, options);
+  const running = startGroup(command, args, options);
   const timer = setTimeout(running.kill, timeout);
   const status = await running.ended;
   clearTimeout(timer);
   running.kill();
-  return { status, output: running.output() };
+  await running.closed;
+  return { status, stdout: running.stdout(), output: running.output() };
 }
 
 /**
@@ -17,11 +21,7 @@ export async function runCommand(command, args, { timeout = 300_000, ...options 
  * @throws {Error} with its output, if it ends or does not answer
  */
 export async function startListening(url, command, args, { timeout = 120_000, ...options }) {
-  const running = start(command, args, options);
-  const stop = async () => {
-    running.kill();
-    await running.ended;
-  };
+  const running = startGroup(command, args, options);
   let hasEnded = false;
   running.ended.then(() => (hasEnded = true));
   for (const deadline = Date.now() + timeout; ; ) {
@@ -29,9 +29,9 @@ export async function startListening(url, command, args, { timeout = 120_000, ..
       () => true,
       () => false,
     );
-    if (answers) return { stop, output: running.output };
+    if (answers) return { stop: running.stop, output: running.output };
     if (hasEnded || Date.now() > deadline) {
-      await stop();
+      await running.stop();
       throw new Error(`${command} ${args.join(" ")} ${hasEnded ? "ended" : "does not answer"}: ${running.output()}`);
     }
     await new Promise((done) => setTimeout(done, 100));
@@ -44,15 +44,23 @@ const killAll = () => kills.forEach((kill) => kill());
 process.once("exit", killAll);
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
-function start(command, args, { cwd, env = {} }) {
+/**
+ * Starts a command whose processes all end with this one.
+ * @returns `kill`, which ends all its processes, and `stop`, which also waits; `ended` resolves to its status, and `closed` once it has
+ *   printed everything; `stdout` and `output`, which has the errors too, return what it has printed
+ */
+export function startGroup(command, args, { cwd, env = {} }) {
   // Its own group, so that `kill` reaches the processes that it starts.
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  let stdout = "";
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += data));
+  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
   const ended = new Promise((resolve) => {
     child.once("error", (error) => resolve(void (output += error)));
     child.once("exit", resolve);
   });
+  const closed = new Promise((resolve) => child.once("close", resolve));
   const kill = () => {
     try {
       process.kill(-child.pid, "SIGKILL");
@@ -62,5 +70,9 @@ function start(command, args, { cwd, env = {} }) {
     kills.delete(kill);
   };
   kills.add(kill);
-  return { ended, kill, output: () => output };
+  const stop = async () => {
+    kill();
+    await ended;
+  };
+  return { kill, stop, ended, closed, stdout: () => stdout, output: () => output };
 }
