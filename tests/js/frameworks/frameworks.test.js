@@ -65,6 +65,7 @@ describe("fresh projects", { skip: unlessLong("installs the tools") }, () => {
           const elsewhere = project.copy(files);
           try {
             const { [""]: _, ...routes } = await answersOf(command, { from: elsewhere });
+            assert.notDeepEqual(routes, {});
             for (const [path, text] of Object.entries(routes)) {
               if (error === undefined) assert.equal(text, bestDocument, `/${path}`);
               else assert.match(text, error);

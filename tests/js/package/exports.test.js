@@ -70,7 +70,9 @@ test("the entry points of Node, Workers and edge functions bring no file for bro
 
 test("the adapters use the public API, and three modules that know only its errors", () => {
   const shared = ["../util/load-once.js", "../util/check.js", "../util/abort.js"];
-  for (const name of readdirSync(new URL("adapters/", dist)).filter((file) => file.endsWith(".js"))) {
+  const adapters = readdirSync(new URL("adapters/", dist)).filter((file) => file.endsWith(".js"));
+  assert.ok(adapters.length >= 4, adapters.join());
+  for (const name of adapters) {
     const code = readFileSync(new URL(`adapters/${name}`, dist), "utf8");
     const imports = [...code.matchAll(/from "([^"]+)"/g)].map(([, path]) => path);
     assert.deepEqual(

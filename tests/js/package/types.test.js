@@ -1,11 +1,10 @@
-import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { installPacked } from "../support/package/packed.js";
+import { runTestTool } from "../support/package/tools.js";
 
 const modules = fileURLToPath(new URL("../node_modules/", import.meta.url));
 
@@ -37,13 +36,7 @@ describe("the packed package's types", () => {
         join(project.folder, "tsconfig.json"),
         JSON.stringify({ compilerOptions: { ...strict, ...options }, files: ["consumer.ts"] }),
       );
-      const { status, stdout } = spawnSync(join(modules, ".bin/tsc"), ["-p", "."], {
-        cwd: project.folder,
-        encoding: "utf8",
-        timeout: 300_000,
-      });
-      assert.equal(stdout, "");
-      assert.equal(status, 0);
+      runTestTool(project.folder, "tsc", "-p", ".");
     });
   }
 });
