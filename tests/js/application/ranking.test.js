@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { rejectsWith } from "../support/assert.js";
+import { collect } from "../support/collect.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
@@ -19,12 +20,6 @@ const documents = [
 let reranker;
 before(async () => (reranker = await Reranker.load(url)));
 after(() => reranker.dispose());
-
-const collect = async (results) => {
-  const all = [];
-  for await (const item of results) all.push(item);
-  return all;
-};
 
 describe("minScore", () => {
   let all;

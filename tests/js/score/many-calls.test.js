@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
+import { lastOf } from "../support/collect.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
@@ -27,13 +28,8 @@ describe("many calls at the same time", () => {
       const reranker = await load();
       const collection = await reranker.prepare(documents);
       const { results } = await reranker.rerank({ query, documents });
-      const last = async () => {
-        let ranking;
-        for await (ranking of collection.rank(query, { deadlineMs: 60_000 }));
-        return ranking;
-      };
       const calls = Array.from({ length: 40 }, (_, at) =>
-        at % 2 === 0 ? reranker.rerank({ query, documents, deadlineMs: 60_000 }) : last(),
+        at % 2 === 0 ? reranker.rerank({ query, documents, deadlineMs: 60_000 }) : lastOf(collection.rank(query, { deadlineMs: 60_000 })),
       );
       for (const response of await Promise.all(calls)) assert.deepEqual(response.results, results);
       reranker.dispose();
