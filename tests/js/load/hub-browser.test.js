@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 
 import { withHubPage } from "../support/browsers/hub-page.js";
 import { files, id } from "../support/models/hub-model.js";
-import { faults, sendFile } from "../support/servers/hub.js";
+import { faults, inTurn } from "../support/servers/hub.js";
 
 const context = withHubPage();
 const { load, assertRight, loads, fails, offline, open, entries, models } = context;
@@ -82,7 +82,7 @@ describe("a model of a Hub, in Chromium", () => {
 
   test("in Chromium, weights are left to the browser's HTTP cache once the package could not store them", async () => {
     const answers = [faults.cutAt(50_000, 300)];
-    context.hub.setFault("model.safetensors", (exchange) => (answers.shift() ?? sendFile)(exchange));
+    context.hub.setFault("model.safetensors", inTurn(answers));
     const settings = await context.page.evaluate(
       async ([id, baseUrl]) => {
         const { put } = Cache.prototype;

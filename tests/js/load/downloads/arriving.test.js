@@ -12,11 +12,12 @@ import { withHubPage } from "../../support/browsers/hub-page.js";
 import { launchWebKit, noWebKit } from "../../support/browsers/webkit.js";
 import { scoresFrom } from "../../support/models/hub-model.js";
 import { writeRandomModel } from "../../support/models/random-model.js";
-import { faults, filesIn, sendFile } from "../../support/servers/hub.js";
+import { faults, filesIn, inTurn } from "../../support/servers/hub.js";
 
 const id = "some-org/large";
 const weights = "model.safetensors";
 const megabyte = 2 ** 20;
+const layers = { workers: 2, split: "layers" };
 
 /** Ends a file before its port has been received. Returns the messages of the port. Runs in a page. */
 async function receiveLate() {
@@ -69,11 +70,20 @@ describe("large weights", () => {
   };
   const assertRight = (outcome) => assertClose(outcome.scores ?? [JSON.stringify(outcome)], expected, 1e-5, "scores");
 
-  /** Answers the first requests with the given faults, and later ones rightly. */
-  const first =
-    (...answers) =>
-    (exchange) =>
-      (answers.shift() ?? sendFile)(exchange);
+  /** Asserts that a load downloads the weights, and is right. */
+  async function downloads(options, fault, on) {
+    const before = context.hub.requests.length;
+    assertRight(await load(options, fault, on));
+    const requested = context.hub.requests.slice(before).filter(({ path }) => path.endsWith(weights));
+    assert.notEqual(requested.length, 0, `the weights were not requested with ${JSON.stringify(options)}`);
+  }
+
+  /** Asserts that loads with each of these options download the weights, without a cache and into a new Cache of this name. */
+  async function downloadsWithEach(variants, on) {
+    for (const [name, options] of Object.entries(variants)) {
+      for (const cache of [false, name]) await downloads({ cache, ...options }, undefined, on);
+    }
+  }
 
   test("a worker reports wrong weights before they are complete", async () => {
     const wrong = ({ response, head, bytes }) => {
@@ -90,22 +100,22 @@ describe("large weights", () => {
   });
 
   test("workers with all layers or some of them read weights while they are stored or not", async () => {
-    for (const cache of [false, true]) {
-      for (const options of [{}, { workers: 2 }, { workers: 2, split: "layers" }]) assertRight(await load({ cache, ...options }));
-    }
+    const variants = { one: {}, two: { workers: 2 }, layers };
+    await downloadsWithEach(variants);
     context.hub.down = true;
-    assertRight(await load({}));
+    for (const [name, options] of Object.entries(variants)) assertRight(await load({ cache: name, ...options }));
   });
 
   test("a download that breaks goes on, and one that begins again is read when it is complete", async () => {
     const broken = faults.cutAt(30 * megabyte);
-    const again = ({ response, head, bytes }) => response.writeHead(200, head).end(bytes);
-    for (const cache of [false, true]) {
-      const name = `some-${cache}`;
-      assertRight(await load({ cache: cache && name }, first(broken)));
-      await context.page.evaluate((name) => caches.delete(name), name);
-      assertRight(await load({ cache: cache && name, workers: 2 }, first(broken, again)));
-      assert.equal(context.hub.requests.filter(({ path }) => path.endsWith(weights)).length > 2, true);
+    for (const isCached of [false, true]) {
+      for (const [workers, ...answers] of [
+        [1, broken],
+        [2, broken, faults.whole],
+      ]) {
+        await downloads({ workers, cache: isCached && `of ${workers}` }, inTurn(answers));
+        assert.equal(answers.length, 0, "every answer was sent");
+      }
     }
   });
 
@@ -118,9 +128,7 @@ describe("large weights", () => {
       try {
         const on = await browser.newPage();
         await on.goto(context.page.url());
-        for (const cache of [false, true]) {
-          for (const options of [{}, { workers: 2, split: "layers" }]) assertRight(await load({ cache, ...options }, undefined, on));
-        }
+        await downloadsWithEach({ one: {}, layers }, on);
         assert.deepEqual(await on.evaluate(receiveLate), ["abc", null]);
       } finally {
         await browser.close();

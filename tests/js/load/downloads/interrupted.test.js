@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { rejectsWith } from "../../support/assert.js";
 import { files, id, model, otherModel, pairs, scoresFrom, withHub } from "../../support/models/hub-model.js";
 import { dist, inRepository } from "../../support/paths.js";
-import { faults, filesIn, sendFile } from "../../support/servers/hub.js";
+import { faults, filesIn, inTurn, sendFile } from "../../support/servers/hub.js";
 
 const { createRecord, newEntryName, parseRecord } = await import(new URL("model/manifest.js", dist));
 const { fixedNames, maxShards } = await import(new URL("model/model-files.js", dist));
@@ -28,16 +28,6 @@ const large = { id: "some-org/large", files: filesIn(new URL(`file://${inReposit
 async function loadsWithLittleWaste(load = () => context.scores(), { size = sizeOf(files), right = expected } = {}) {
   assert.deepEqual(await load(), right);
   assert.ok(context.hub.sent <= 1.05 * size, `${context.hub.sent} bytes were sent for ${size}`);
-}
-
-/** A fault that sends a file up to `end`, and breaks off; the second request and later ones are answered as HTTP says. */
-function cutOnceAt(end) {
-  let isCut = false;
-  return (exchange) => {
-    if (isCut) return sendFile(exchange);
-    isCut = true;
-    return faults.cutAt(end)(exchange);
-  };
 }
 
 describe("a download that breaks off", () => {
@@ -62,7 +52,7 @@ describe("a download that breaks off", () => {
       const end = files.get(name).length + place;
       places.add(`${name} ${end}`);
       Object.assign(context.hub, { sent: 0, requests: [] });
-      context.hub.setFault(name, cutOnceAt(end));
+      context.hub.setFault(name, inTurn([faults.cutAt(end)]));
       await loadsWithLittleWaste(() => context.scores({ cache: `${context.cache}/${run}` }));
       const ranges = new Set(context.hub.requests.flatMap(({ range }) => range ?? []));
       assert.deepEqual([...ranges], end === 0 ? [] : [`bytes=${end}-`], `${name} was cut at ${end}`);
@@ -90,28 +80,27 @@ describe("a download that breaks off", () => {
   });
 
   test("without a cache, a download continues too", async () => {
-    context.hub.setFault(weights, cutOnceAt(1000));
+    context.hub.setFault(weights, inTurn([faults.cutAt(1000)]));
     await loadsWithLittleWaste(() => context.scores({ cache: false }));
   });
 
   test("a folder of a plain server is continued by its ETag", async () => {
-    context.hub.setFault("tokenizer.json", cutOnceAt(1000));
+    context.hub.setFault("tokenizer.json", inTurn([faults.cutAt(1000)]));
     await loadsWithLittleWaste(() => scoresFrom(`${context.hub.url}/${id}/resolve/main`));
   });
 
   for (const [what, second] of [
-    ["ignores ranges", ({ response, head, bytes }) => response.writeHead(200, head).end(bytes)],
+    ["ignores ranges", faults.whole],
     ["answers 416", faults.outOfRange],
     ["sends another range", faults.wrongRange],
   ]) {
     test(`a file starts again if its server ${what}`, async () => {
-      let requests = 0;
-      context.hub.setFault(weights, (exchange) =>
-        requests++ === 0 ? faults.cutAt(1000)(exchange) : requests > 2 ? sendFile(exchange) : second(exchange),
-      );
+      const answers = [faults.cutAt(1000), second];
+      context.hub.setFault(weights, inTurn(answers));
       // A server that sends another range has sent it before the load can refuse it.
       if (second === faults.wrongRange) assert.deepEqual(await context.scores(), expected);
       else await loadsWithLittleWaste();
+      assert.equal(answers.length, 0, "both were sent");
       assert.deepEqual(await context.offline(), expected);
     });
   }
@@ -142,8 +131,7 @@ describe("a download that breaks off", () => {
 describe("a server that asks to wait", () => {
   for (const status of [429, 503]) {
     test(`a load waits as long as a ${status} says`, async () => {
-      let refused = 0;
-      context.hub.setFault("tokenizer.json", (exchange) => (refused++ === 0 ? faults.retryAfter(status, 1)(exchange) : sendFile(exchange)));
+      context.hub.setFault("tokenizer.json", inTurn([faults.retryAfter(status, 1)]));
       const started = Date.now();
       await loadsWithLittleWaste();
       assert.ok(Date.now() - started >= 990);

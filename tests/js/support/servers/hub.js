@@ -67,6 +67,11 @@ export const faults = {
     (status, value) =>
     ({ response }) =>
       response.writeHead(status, { ...crossOrigin, "retry-after": value, "access-control-expose-headers": "retry-after" }).end(),
+  /** Sends the whole file, whatever is requested. */
+  whole: ({ response, head, bytes }) => response.writeHead(200, head).end(bytes),
+  /** Sends the beginning of an older version, which has another ETag. */
+  olderBeginning: ({ bytes, head, ...exchange }) =>
+    faults.cutAt(1000)({ ...exchange, bytes: Buffer.alloc(bytes.length, "x"), head: { ...head, etag: '"old"' } }),
   outOfRange: ({ response, head }) => response.writeHead(416, { ...head, "content-length": 0 }).end(),
   wrongRange: ({ response, head, bytes }) => response.writeHead(206, headFrom(10, bytes, head)).end(bytes.subarray(10)),
   cutWithoutLength: ({ response, head: { "content-length": _, ...head }, bytes }) => {
@@ -105,6 +110,12 @@ export const faults = {
   redirectInCircles: ({ request, response }) => response.writeHead(302, { ...crossOrigin, location: request.url }).end(),
   redirectToFile: ({ response }) => response.writeHead(302, { ...crossOrigin, location: "file:///etc/hostname" }).end(),
 };
+
+/**
+ * Returns a fault that answers each request with the next of `answers`, and later requests as HTTP says. It takes the answers out of
+ * the list, so that a test can assert that each was sent.
+ */
+export const inTurn = (answers) => (exchange) => (answers.shift() ?? sendFile)(exchange);
 
 /** Counts the bytes of bodies. */
 function count(response, hub) {
