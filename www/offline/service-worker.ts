@@ -1,5 +1,6 @@
 // The service worker caches the page's files, so that the page opens and ranks without a network. Cache keys contain the
-// SHA-256 of a file: a new version of the page fetches changed files only, and damaged downloads are not cached.
+// SHA-256 of a file: a new version of the page fetches changed files only, and damaged downloads are not cached. A new version
+// waits until the tabs of the old one are closed, because their workers need files of the same build.
 /// <reference lib="webworker" />
 export {};
 
@@ -44,7 +45,6 @@ async function install(): Promise<void> {
       await cache.put(keyOf(file), response);
     }),
   );
-  await self.skipWaiting();
 }
 
 async function removeStale(): Promise<void> {

@@ -92,6 +92,25 @@ describe("the demo page on the network", () => {
     await close();
   });
 
+  test("a new version of the page waits until the tabs of the old one are closed, and keeps their files", async () => {
+    const { page, open, close } = await openPage(suite.browser, proxy.url);
+    await open();
+    await whenReady(page);
+    await whenCached(page, "small/model.safetensors");
+    proxy.faults.set("/sw.js", { replace: [/(small\/model\.safetensors",sha256:")[^"]+/, "$1new"] });
+    const state = await page.evaluate(async () => {
+      const registration = await navigator.serviceWorker.ready;
+      await registration.update();
+      const worker = registration.installing ?? registration.waiting;
+      while (worker.state === "installing") await new Promise((done) => worker.addEventListener("statechange", done, { once: true }));
+      await new Promise((done) => setTimeout(done, 500));
+      return worker.state;
+    });
+    assert.equal(state, "installed");
+    await whenCached(page, "small/model.safetensors");
+    await close();
+  });
+
   test("the service worker does not cache a file that breaks off or is not found", async () => {
     proxy.faults.set(weights, { status: 503 });
     const { page, open, close } = await openPage(suite.browser, proxy.url);

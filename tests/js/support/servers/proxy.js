@@ -6,7 +6,7 @@ import { listen } from "./listen.js";
  * Starts a proxy between the browser and the demo server. It records all requests (of the page, its worker and its service
  * worker) and causes faults.
  * @returns {Promise<{ url, requests: string[], faults: Map<string, object>, stop }>} `faults` by path: `{ status }` answers
- *   with a status, `{ bytesPerSecond }` limits the speed of the body
+ *   with a status, `{ bytesPerSecond }` limits the speed of the body, `{ replace }` has the arguments that change its text
  */
 export async function startProxy(target) {
   const requests = [];
@@ -15,7 +15,10 @@ export async function startProxy(target) {
     requests.push(request.url);
     const fault = faults.get(request.url) ?? {};
     if (fault.status !== undefined) return response.writeHead(fault.status).end();
+    // What is changed must not be answered by "not modified".
+    if (fault.replace !== undefined) delete request.headers["if-none-match"];
     const passed = ask(new URL(request.url, target), { method: request.method, headers: request.headers }, (answer) => {
+      if (fault.replace !== undefined) return void sendChanged(answer, response, fault.replace);
       response.writeHead(answer.statusCode, answer.headers);
       if (fault.bytesPerSecond === undefined) answer.pipe(response);
       else trickle(answer, response, fault.bytesPerSecond);
@@ -24,6 +27,16 @@ export async function startProxy(target) {
     request.pipe(passed);
   });
   return { url: `${url}/`, requests, faults, stop };
+}
+
+async function sendChanged(answer, response, replace) {
+  const { "content-length": _, etag: __, ...headers } = answer.headers;
+  response.writeHead(answer.statusCode, headers);
+  response.end(
+    Buffer.concat(await answer.toArray())
+      .toString()
+      .replace(...replace),
+  );
 }
 
 async function trickle(answer, response, bytesPerSecond) {
