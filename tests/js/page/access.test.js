@@ -23,6 +23,12 @@ describe("accessibility of the demo page", () => {
         await expectNoViolation(page, `${dialog} dialog`);
         await page.keyboard.press("Escape");
       }
+      await page.fill("#query", "");
+      await useLongDocuments(page);
+      await page.fill("#query", "How can cats tell whether they fit through a hole?");
+      await page.locator('[data-ranking-state="ranking"]').waitFor();
+      assert.ok((await page.locator("#ranklet-list .pending").count()) > 0);
+      await expectNoViolation(page, "ranking");
       await close();
     });
   }
