@@ -1,7 +1,7 @@
 import { element } from "../ui/dom.js";
 import { messageOf } from "../ui/errors.js";
 import { type DocumentSet, ownDocuments } from "./document-set.js";
-import { DocumentError, type Format, formatOf, readDocuments } from "./read-documents.js";
+import { DocumentError, type Format, formatOf, readDocuments, readText } from "./read-documents.js";
 
 /** The dialog in which users type, paste or choose their own documents, or drop a file. */
 export class DocumentsDialog {
@@ -10,12 +10,15 @@ export class DocumentsDialog {
   readonly #file = element("documents-file", HTMLInputElement);
   readonly #error = element("documents-error", HTMLElement);
   readonly #onDocuments: (documents: DocumentSet) => void;
+  /** The file that is being read; another one, or a text, takes its place. */
+  #reading: File | undefined;
 
   /** @param onDocuments called with documents that were read without an error */
   constructor(onDocuments: (documents: DocumentSet) => void) {
     this.#onDocuments = onDocuments;
     element("documents-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
+      this.#reading = undefined;
       this.#useText("Your documents", this.#text.value, "detect");
     });
     this.#file.addEventListener("change", () => {
@@ -33,11 +36,13 @@ export class DocumentsDialog {
 
   /** Reads a file; the dialog shows the error if it cannot be read. */
   async read(file: File): Promise<void> {
+    this.#reading = file;
     try {
       const format = formatOf(file.name);
-      this.#useText(file.name, await file.text(), format);
+      const source = await readText(file);
+      if (this.#reading === file) this.#useText(file.name, source, format);
     } catch (error) {
-      this.#fail(error);
+      if (this.#reading === file) this.#fail(error);
     }
   }
 

@@ -1,9 +1,13 @@
 import { messageOf } from "../ui/errors.js";
+import { bytes } from "../ui/format.js";
 
 /** With more documents, building the keyword index would keep the user waiting. */
 const maxDocuments = 2000;
 /** Far more than `maxDocuments` passages need. */
 const maxCharacters = 4_000_000;
+
+/** UTF-8 has at most 3 bytes per UTF-16 code unit. */
+const maxBytes = 3 * maxCharacters;
 
 /** An error in the user's documents; the message says where it is. */
 export class DocumentError extends Error {}
@@ -17,6 +21,16 @@ export function formatOf(fileName: string): Format {
   if (/\.json$/i.test(fileName)) return "json";
   if (/\.(txt|text)$/i.test(fileName)) return "lines";
   throw new DocumentError(`${fileName} is not a .txt, .json or .jsonl file. Save the documents in one of these formats.`);
+}
+
+/**
+ * Reads a file as text.
+ * @throws {DocumentError} if the file is too large, before it is in memory
+ */
+export async function readText(file: File): Promise<string> {
+  if (file.size > maxBytes)
+    throw new DocumentError(`The file has ${bytes(file.size)}; the maximum is ${bytes(maxBytes)}. Use fewer documents.`);
+  return file.text();
 }
 
 /**

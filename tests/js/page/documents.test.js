@@ -69,12 +69,40 @@ describe("own documents on the demo page", () => {
     assert.equal((await texts(page, "ranklet-list"))[0], paris);
   });
 
+  test("of two files that are dropped, the last one is used, however long reading takes", async () => {
+    const { page } = opened;
+    await page.evaluate(() => {
+      const { text } = Blob.prototype;
+      const held = new Promise((resolve) => (globalThis.release = resolve));
+      Blob.prototype.text = async function () {
+        if (this.name === "slow.txt") await held;
+        return text.call(this);
+      };
+    });
+    await drop(page, "slow.txt", "one\ntwo\nthree");
+    await drop(page, "fast.txt", "one\ntwo");
+    await page.locator("#documents-name", { hasText: "fast.txt" }).waitFor();
+    await page.evaluate(() => release());
+    await page.waitForTimeout(300);
+    assert.equal(await page.textContent("#documents-name"), "fast.txt");
+  });
+
+  test("a file that is dropped on a file field is left to the field", async () => {
+    const { page } = opened;
+    await page.click("#choose-model");
+    assert.equal(await drop(page, "a.txt", "one\ntwo", "#model-files"), true);
+    assert.equal(await page.isVisible("#drop-overlay"), false);
+    await page.waitForTimeout(300);
+    assert.equal(await page.textContent("#documents-size"), "156 passages");
+  });
+
   const wrong = [
     ["bad.json", '["a", 7]', /^Item 2 must be a string or an object with a "text" field\.$/],
     ["bad.json", '["a",', /^This is not valid JSON: /],
     ["bad.json", '{"text": "a"}', /^The JSON must be an array/],
     ["bad.jsonl", '{"text": "a"}\n\n{"text": ', /^Line 3 is not valid JSON: /],
     ["bad.jsonl", '{"text": "a"}\n{"text": " "}', /^Line 2 has an empty text\.$/],
+    ["large.txt", "a".repeat(13_000_000), /^The file has 13\.0 MB; the maximum is 12\.0 MB\. Use fewer documents\.$/],
     ["empty.txt", "\n \n", /^There are no documents\./],
     ["many.txt", "a\n".repeat(2001), /^There are 2,001 documents; the maximum is 2,000\.$/],
     ["picture.png", "x", /^picture\.png is not a \.txt, \.json or \.jsonl file/],
@@ -91,16 +119,18 @@ describe("own documents on the demo page", () => {
   });
 });
 
-/** Drops a file onto the page, as a user would. */
-function drop(page, name, content) {
+/** Drops a file onto an element, as a user would. Returns whether the drop is left to the browser. */
+function drop(page, name, content, selector = "main") {
   return page.evaluate(
-    ([fileName, text]) => {
+    ([fileName, text, selector]) => {
       const dataTransfer = new DataTransfer();
       dataTransfer.items.add(new File([text], fileName));
-      for (const type of ["dragenter", "dragover", "drop"]) {
-        document.querySelector("main").dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
-      }
+      return ["dragenter", "dragover", "drop"]
+        .map((type) =>
+          document.querySelector(selector).dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true })),
+        )
+        .at(-1);
     },
-    [name, content],
+    [name, content, selector],
   );
 }
