@@ -63,6 +63,9 @@ describe("the demo page's small model", () => {
       assert.deepEqual(await texts(page, "ranklet-list"), order);
       assert.deepEqual(await page.evaluate(() => shifts), []);
       assert.equal(await modelName(page), "Small model");
+      if (screen === "phone") await page.setViewportSize({ width: 320, height: 640 });
+      const [{ x, width }, viewport] = [await page.locator("#larger-model").boundingBox(), page.viewportSize().width];
+      assert.ok(x >= 0 && x + width <= viewport, `the offer fits the screen: ${x} to ${x + width} of ${viewport}`);
       await again(page).click();
       await page.locator("#model-name", { hasText: "Embedded model" }).waitFor();
       await whenRanked(page);
