@@ -1,6 +1,7 @@
 import { type DeviceChoice, hubPath, type ModelChoice } from "../model/model-choice.js";
 import { element, make } from "../ui/dom.js";
 import { count, shorten } from "../ui/format.js";
+import { announce } from "../ui/status-line.js";
 
 /** The parameters of the last ranking. */
 export interface RankingCall {
@@ -46,6 +47,7 @@ export class CodeSample {
 
   #showOnButton(text: string): void {
     this.#copy.textContent = text;
+    announce(text);
     setTimeout(() => (this.#copy.textContent = "Copy"), 2000);
   }
 }

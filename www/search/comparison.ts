@@ -1,5 +1,5 @@
 import type { DocumentSet } from "../documents/document-set.js";
-import { element, setText } from "../ui/dom.js";
+import { element, setHidden, setText } from "../ui/dom.js";
 import { count, scoreText } from "../ui/format.js";
 import { PassageList, passageIndexOf } from "./passage-list.js";
 import type { RowContent } from "./passage-row.js";
@@ -60,9 +60,8 @@ export class Comparison {
     this.rankletList.show(this.#rankletRows(maxRows));
     this.#section.classList.toggle("empty", this.#orders === undefined);
     this.#section.classList.toggle("no-hits", this.#orders !== undefined && firstStage.hits.length === 0);
-    this.#showAllButton.hidden = entries.length <= initialRows;
+    setHidden(this.#showAllButton, entries.length <= initialRows);
     setText(this.#showAllButton, this.#showsAll ? `Show the first ${initialRows}` : `Show all ${entries.length}`);
-    this.#showAllButton.setAttribute("aria-pressed", String(this.#showsAll));
     this.#drawRankChangeLines();
   }
 

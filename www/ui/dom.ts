@@ -31,6 +31,12 @@ export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
 
+/** Hides or shows an element. If the element to hide has the focus, the query gets it, because the browser would drop it. */
+export function setHidden(target: HTMLElement, hidden: boolean): void {
+  if (hidden && target.contains(document.activeElement)) element("query", HTMLInputElement).focus({ preventScroll: true });
+  target.hidden = hidden;
+}
+
 /** Whether the user's settings allow animations. */
 export function motionAllowed(): boolean {
   return !matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -1,11 +1,16 @@
-import { element, setText } from "./dom.js";
+import { element, setHidden, setText } from "./dom.js";
+
+export interface StatusAction {
+  readonly label: string;
+  readonly run: () => void;
+}
 
 /** The content of the line under the search box. */
 export interface Status {
   readonly text: string;
   readonly progress?: { readonly done: number; readonly total: number };
   /** A button next to the text. */
-  readonly action?: { readonly label: string; readonly run: () => void };
+  readonly action?: StatusAction | undefined;
 }
 
 /** The line under the search box. Screen readers do not read it out; `announce` tells them results. */
@@ -25,7 +30,7 @@ export class StatusLine {
     this.#progress.max = progress?.total ?? 1;
     this.#progress.value = progress?.done ?? 0;
     this.#run = action?.run;
-    this.#action.hidden = action === undefined;
+    setHidden(this.#action, action === undefined);
     if (action !== undefined) setText(this.#action, action.label);
   }
 }

@@ -49,6 +49,7 @@ describe("the demo page", () => {
     assert.equal(await page.locator("#rank-change-lines path[data-active]").count(), 1);
     const ends = await page.locator("#rank-change-lines path").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")));
     assert.ok(ends.length >= 10 && ends.every((end) => !end.includes("NaN")), ends.join("\n"));
+    assert.equal(await page.getAttribute("#show-all", "aria-pressed"), null, "its name alone says what it does");
     await page.click("#show-all");
     assert.equal(await page.locator("#ranklet-list .row").count(), await page.locator("#keyword-list .row").count());
     assert.ok((await page.locator("#ranklet-list .row").count()) > 10);
@@ -67,6 +68,7 @@ describe("the demo page", () => {
     for (const fact of ["time", "tokens", "scored", "device", "engine", "dtype"])
       assert.notEqual(await page.textContent(`#stat-${fact}`), "–");
     await page.click("#copy");
+    await page.locator("#announcement", { hasText: "Copied" }).waitFor();
     const code = await page.evaluate(() => navigator.clipboard.readText());
     assert.match(code, /^import \{ Reranker \} from "ranklet";/);
     assert.match(code, /const query = "What is the hottest planet\?";/);
