@@ -1,6 +1,5 @@
 // Creates the parts of the page and connects them to each other and to the input elements.
 import { DocumentController } from "./documents/document-controller.js";
-import { bundledDocuments, type DocumentSet } from "./documents/document-set.js";
 import { DocumentsDialog } from "./documents/documents-dialog.js";
 import { onFileDropped } from "./documents/drag-and-drop.js";
 import { CompareDialog } from "./explain/compare-dialog.js";
@@ -38,28 +37,26 @@ const modelController = new ModelController({
     search.modelChanged();
     void documentController.prepare();
   },
+  onLargerFailed: () => search.showIdle(),
   hasResults: () => search.hasQuery,
   onChoose: () => modelDialog.open(),
 });
 const comparison = new Comparison();
-const onFailure = (error: unknown): void => void modelController.showFailure(error);
 const code = new CodeSample();
 const search = new Search({
   ranker,
   status: new StatusLine(),
   comparison,
-  explanations: new Explanations({ ranker, list: comparison.rankletList, dialog: new CompareDialog(), code, onFailure }),
+  explanations: new Explanations({ ranker, list: comparison.rankletList, dialog: new CompareDialog(), code, onFailure: sentencesFailed }),
   chart: new LatencyChart(),
   code,
   model: () => modelController.current,
   useWaitingModel: () => modelController.useWaiting(),
   device: () => modelController.device,
   devices,
-  onFailure,
 });
-const documentController = new DocumentController({ ranker, search, onFailure });
-const documentsDialog = new DocumentsDialog(useDocuments);
-const examples = new Examples(searchFor);
+const documentController = new DocumentController({ ranker, search, examples: new Examples(searchFor) });
+const documentsDialog = new DocumentsDialog((documents) => documentController.use(documents));
 
 query.addEventListener("input", () => search.setQuery(query.value));
 element("search", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
@@ -67,20 +64,21 @@ element("choose-model", HTMLButtonElement).addEventListener("click", () => model
 element("choose-documents", HTMLButtonElement).addEventListener("click", () => documentsDialog.open());
 onFileDropped((file) => void documentsDialog.read(file));
 listenForShortcuts({ search: () => query.focus(), escape: cancelOrClear });
-void start();
+element("bundled-documents", HTMLButtonElement).addEventListener("click", () => void documentController.useBundled());
+// The user may have typed before this program ran.
+search.setQuery(query.value);
+void documentController.useBundled();
+void loadFirstModel();
 
-async function start(): Promise<void> {
-  const [bundled] = await Promise.all([bundledDocuments(), whenOfflineReady()]);
-  element("bundled-documents", HTMLButtonElement).addEventListener("click", () => useDocuments(bundled));
-  useDocuments(bundled);
-  // The user may have typed before this program ran.
-  search.setQuery(query.value);
-  await modelController.load(await firstModel());
+/** Loads the first model when the page can cache it, unless the user has chosen one meanwhile. */
+async function loadFirstModel(): Promise<void> {
+  await whenOfflineReady();
+  const choice = await firstModel();
+  if (!modelController.hasBegun) await modelController.load(choice);
 }
 
-function useDocuments(documents: DocumentSet): void {
-  examples.hidden = !documents.bundled;
-  documentController.use(documents);
+function sentencesFailed(error: unknown): void {
+  search.showFailure("The best sentences could not be marked", error);
 }
 
 function searchFor(text: string): void {

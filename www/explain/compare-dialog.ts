@@ -1,6 +1,6 @@
 import { type ComparedExplanation, type Comparison, RankletError, type Reranker } from "../../pkg/dist/index.js";
 import { element, setText } from "../ui/dom.js";
-import { messageOf } from "../ui/errors.js";
+import { reasonOf } from "../ui/errors.js";
 import { signed } from "../ui/format.js";
 import { HeatText } from "./heat-text.js";
 import { costText, progressText, scaleOf, strongestFirst, unitFor } from "./units.js";
@@ -78,8 +78,10 @@ export class CompareDialog {
     } catch (error) {
       if (signal.aborted) return;
       // The model was replaced.
-      if (error instanceof RankletError && error.code === "disposed") this.#dialog.close();
-      else setText(this.#state, messageOf(error));
+      if (error instanceof RankletError && error.code === "disposed") return this.#dialog.close();
+      setText(this.#state, "");
+      // Screen readers read the summary out.
+      setText(this.#summary, `The comparison failed: ${reasonOf(error)}`);
     }
   }
 

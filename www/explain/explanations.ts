@@ -15,6 +15,7 @@ export interface ExplanationsDependencies {
   readonly list: PassageList;
   readonly dialog: CompareDialog;
   readonly code: CodeSample;
+  /** Called if the best sentences cannot be marked. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -85,7 +86,7 @@ export class Explanations {
         }
       }
     } catch (error) {
-      if (!isOutdated(error)) onFailure(error);
+      if (!signal.aborted && !isOutdated(error)) onFailure(error);
     } finally {
       run.isHighlighting = false;
     }

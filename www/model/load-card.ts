@@ -1,5 +1,5 @@
 import type { DownloadProgress } from "../../pkg/dist/index.js";
-import { element, make, setText } from "../ui/dom.js";
+import { element, make, setHidden, setText } from "../ui/dom.js";
 import { bytes } from "../ui/format.js";
 
 interface Action {
@@ -7,7 +7,7 @@ interface Action {
   readonly run: () => void;
 }
 
-/** The card in Ranklet's column while no model is loaded. It shows the progress, or why loading failed. */
+/** The card in Ranklet's column while a model is loading. It shows the progress, or why loading failed. */
 export class LoadCard {
   readonly #card = element("load-card", HTMLElement);
   readonly #title = element("load-title", HTMLElement);
@@ -45,15 +45,20 @@ export class LoadCard {
     );
   }
 
-  failed(reason: string, advice: string, actions: readonly Action[]): void {
-    this.#show("failed", "The model could not be loaded", `${reason} ${advice}`, actions);
+  failed(title: string, detail: string, actions: readonly Action[]): void {
+    this.#show("failed", title, detail, actions);
   }
 
   hide(): void {
-    this.#card.hidden = true;
+    setHidden(this.#card, true);
+  }
+
+  get isHidden(): boolean {
+    return this.#card.hidden !== false;
   }
 
   #show(state: "loading" | "stopped" | "failed", title: string, detail: string, actions: readonly Action[]): void {
+    const hadFocus = this.#actions.contains(document.activeElement);
     this.#card.hidden = false;
     this.#card.dataset["state"] = state;
     setText(this.#title, title);
@@ -66,6 +71,8 @@ export class LoadCard {
         return button;
       }),
     );
+    // The focus goes where the removed button was.
+    if (hadFocus) this.#actions.querySelector("button")?.focus();
   }
 
   #addFile(file: string): { readonly size: HTMLElement; readonly bar: HTMLProgressElement } {

@@ -1,9 +1,9 @@
-import { RankletError, type Reranker } from "../../pkg/dist/index.js";
+import type { Reranker } from "../../pkg/dist/index.js";
 import type { DevicePanel } from "../panels/device-panel.js";
 import type { NetworkPanel } from "../panels/network-panel.js";
 import type { Ranker } from "../search/ranker.js";
-import { element, setText } from "../ui/dom.js";
-import { messageOf } from "../ui/errors.js";
+import { element, setHidden, setText } from "../ui/dom.js";
+import { reasonOf } from "../ui/errors.js";
 import { bytes } from "../ui/format.js";
 import { announce } from "../ui/status-line.js";
 import type { LoadCard } from "./load-card.js";
@@ -17,6 +17,8 @@ export interface ModelControllerDependencies {
   readonly devices: DevicePanel;
   /** Called when a model is in use: documents must be prepared for it. */
   readonly onLoaded: () => void;
+  /** Called when the small model stays in use, because the larger one could not be loaded. */
+  readonly onLargerFailed: () => void;
   /** Whether the page shows results. A model that is loaded in the background then waits for `useWaiting`. */
   readonly hasResults: () => boolean;
   /** Called when the user wants to choose another model. */
@@ -32,6 +34,7 @@ export class ModelController {
   #current: ModelChoice = { kind: "embedded" };
   #device: DeviceChoice = { device: "auto", dtype: "auto" };
   #loading: AbortController | undefined;
+  #hasBegun = false;
   /** Aborts loading in the background. */
   #background: AbortController | undefined;
   /** A model that was loaded in the background. */
@@ -54,12 +57,18 @@ export class ModelController {
     return this.#device;
   }
 
+  /** Whether a model has begun to load. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
   async load(choice: ModelChoice, device = this.#device): Promise<void> {
     const { card, network, ranker } = this.#deps;
+    this.#hasBegun = true;
     this.#loading?.abort();
+    // It would share the network with this model. If this one does not arrive, it is loaded again.
     this.#background?.abort();
-    this.#takeWaiting()?.dispose();
-    if (ranker.reranker === undefined) this.#current = choice;
+    if (ranker.reranker === undefined) [this.#current, this.#device] = [choice, device];
     const controller = (this.#loading = new AbortController());
     const { signal } = controller;
     const endLoad = network.beginLoad();
@@ -67,17 +76,32 @@ export class ModelController {
     try {
       const reranker = await loadModel(choice, { ...device, signal, onProgress: (progress) => card.progress(progress) });
       if (signal.aborted) return reranker.dispose();
+      this.#takeWaiting()?.dispose();
       card.hide();
       this.#use(reranker, choice, device);
-      if (choice.kind === "small" && choice.isTemporary) void this.#loadInBackground(device);
+      this.#endLoading();
     } catch (error) {
-      if (!signal.aborted) await this.showFailure(error, choice, device);
+      if (signal.aborted) return;
+      const advice = await adviceFor(choice, error);
+      if (signal.aborted) return;
+      this.#showFailure("The model could not be loaded", `${reasonOf(error)} ${advice}`, choice, device);
+      this.#endLoading();
     } finally {
-      // After a failure, this resets the fields to the choice in use.
-      this.#deps.devices.show(ranker.reranker?.info.backend, this.#device);
       endLoad();
-      if (this.#loading === controller) this.#loading = undefined;
     }
+  }
+
+  /** Must be called when a model has arrived, or not: then the larger model, if the small one stands in for it, is loaded again. */
+  #endLoading(): void {
+    this.#loading = undefined;
+    this.#showDevice();
+    const isTemporary = this.#current.kind === "small" && this.#current.isTemporary;
+    if (isTemporary && this.#deps.ranker.reranker !== undefined && this.#waiting === undefined) void this.#loadInBackground(this.#device);
+  }
+
+  /** Shows the device in use; while a model loads, the fields keep what the user chose for it. */
+  #showDevice(): void {
+    if (this.#loading === undefined) this.#deps.devices.show(this.#deps.ranker.reranker?.info.backend, this.#device);
   }
 
   /** Puts the model that was loaded in the background in use, if there is one. */
@@ -85,7 +109,7 @@ export class ModelController {
     const reranker = this.#takeWaiting();
     if (reranker === undefined) return;
     this.#use(reranker, { kind: "embedded" }, this.#device);
-    this.#deps.devices.show(reranker.info.backend, this.#device);
+    this.#showDevice();
   }
 
   /** Loads the embedded model while the small one is in use. */
@@ -97,13 +121,17 @@ export class ModelController {
       const reranker = await loadModel(embedded, { ...device, signal, onProgress: () => {} });
       if (signal.aborted) return reranker.dispose();
       this.#waiting = reranker;
-      if (!this.#deps.hasResults()) return this.useWaiting();
-      this.#offer.hidden = false;
+      // The card, if it is shown, names the model in use.
+      if (!this.#deps.hasResults() && this.#deps.card.isHidden) return this.useWaiting();
+      setHidden(this.#offer, false);
       announce("The larger model is loaded.");
     } catch (error) {
       if (signal.aborted) return;
+      const advice = await adviceFor(embedded, error);
+      if (signal.aborted) return;
       this.#current = { kind: "small", isTemporary: false };
-      await this.showFailure(error, embedded, device);
+      this.#showFailure("The larger model could not be loaded", `${reasonOf(error)} ${advice}`, embedded, device);
+      this.#deps.onLargerFailed();
     } finally {
       endLoad();
     }
@@ -112,7 +140,7 @@ export class ModelController {
   #takeWaiting(): Reranker | undefined {
     const reranker = this.#waiting;
     this.#waiting = undefined;
-    this.#offer.hidden = true;
+    setHidden(this.#offer, true);
     return reranker;
   }
 
@@ -137,22 +165,20 @@ export class ModelController {
   cancel(): boolean {
     if (this.#loading === undefined) return false;
     this.#loading.abort();
-    this.#loading = undefined;
     const { card, ranker } = this.#deps;
     if (ranker.reranker === undefined) card.canceled(() => void this.load(this.#current));
     else card.hide();
+    this.#endLoading();
     announce("Loading was canceled.");
     return true;
   }
 
-  /** Shows why a model cannot be used and what the user can do. */
-  async showFailure(error: unknown, choice = this.#current, device = this.#device): Promise<void> {
+  /** Shows why a model could not be loaded and what the user can do. */
+  #showFailure(title: string, detail: string, choice: ModelChoice, device: DeviceChoice): void {
     const { card, ranker, onChoose } = this.#deps;
-    const code = error instanceof RankletError ? ` (${error.code})` : "";
     const keepAction = ranker.ready ? [{ label: `Keep ${modelName(this.#current)}`, run: () => card.hide() }] : [];
-    const [reason, advice] = [`${messageOf(error)}${code}.`, await adviceFor(choice, error)];
-    announce(`The model could not be loaded. ${reason} ${advice}`);
-    card.failed(reason, advice, [
+    announce(`${title}. ${detail}`);
+    card.failed(title, detail, [
       { label: "Try again", run: () => void this.load(choice, device) },
       { label: "Choose another model", run: onChoose },
       ...keepAction,

@@ -6,9 +6,9 @@ import type { CodeSample } from "../panels/code-sample.js";
 import type { DevicePanel } from "../panels/device-panel.js";
 import type { LatencyChart } from "../panels/latency-chart.js";
 import { showStats } from "../panels/stats-panel.js";
-import { isOutdated } from "../ui/errors.js";
+import { adviceByCodeOf, isOutdated, reasonOf } from "../ui/errors.js";
 import { count, duration, shorten } from "../ui/format.js";
-import { announce, type StatusLine } from "../ui/status-line.js";
+import { announce, type Status, type StatusAction, type StatusLine } from "../ui/status-line.js";
 import { type Comparison, rankChange } from "./comparison.js";
 import { type FirstStage, firstStage } from "./first-stage.js";
 import type { Ranker } from "./ranker.js";
@@ -31,13 +31,14 @@ export interface SearchDependencies {
   readonly useWaitingModel: () => void;
   readonly device: () => DeviceChoice;
   readonly devices: DevicePanel;
-  readonly onFailure: (error: unknown) => void;
 }
 
 /** Runs one query at a time, from the first letter to the final order. */
 export class Search {
   readonly #deps: SearchDependencies;
   #documents: DocumentSet | undefined;
+  /** The reason why there are no documents, or why they cannot be ranked. */
+  #obstacle: Status | undefined = { text: "Starting…" };
   #firstStage: FirstStage = () => ({ hits: [], candidates: [] });
   #query = "";
   #orders: ResultOrders | undefined;
@@ -53,12 +54,13 @@ export class Search {
     const query = this.#query;
     this.#stop();
     this.#documents = documents;
+    this.#obstacle = undefined;
     this.#firstStage = firstStage(documents);
     this.#deps.comparison.use(documents);
     this.#query = "";
     this.#orders = undefined;
     this.setQuery(query);
-    if (query === "") this.#showIdle();
+    if (query === "") this.showIdle();
   }
 
   /** Changes the query. */
@@ -72,9 +74,11 @@ export class Search {
       this.#clear();
       return;
     }
+    // `use` repeats the query.
+    if (this.#documents === undefined) return;
     const found = this.#firstStage(query);
     this.#show({ firstStage: found, entries: pendingEntries(found, this.#orders?.entries ?? []) });
-    this.#deps.status.show({ text: this.#firstStageText() });
+    this.#deps.status.show({ text: this.#firstStageText(), action: this.#obstacle?.action });
     showRankingState("pending");
     this.#timer = setTimeout(() => void this.#rank(), debounceMs);
   }
@@ -86,8 +90,23 @@ export class Search {
 
   /** Must be called when the documents can be ranked. Ranks the query that was typed before. */
   documentsReady(): void {
-    this.#showIdle();
+    this.#obstacle = undefined;
+    this.showIdle();
     if (this.#query !== "") void this.#rank();
+  }
+
+  /** Must be called when there are no documents, or they could not be prepared. `retry` repeats what failed. */
+  documentsFailed(what: string, error: unknown, retry: () => void): void {
+    this.#stop();
+    this.#obstacle = this.showFailure(what, error, { label: "Try again", run: retry });
+  }
+
+  /** Shows what failed, why, and what the user can do. */
+  showFailure(what: string, error: unknown, action?: StatusAction): Status {
+    const status = { text: [`${what}:`, reasonOf(error), adviceByCodeOf(error) ?? ""].join(" ").trim(), action };
+    this.#deps.status.show(status);
+    announce(status.text);
+    return status;
   }
 
   /** Whether there is a query, and so results that another model would move. */
@@ -108,9 +127,11 @@ export class Search {
   }
 
   async #rank(): Promise<void> {
-    const { ranker, status, code, model, device, explanations, onFailure } = this.#deps;
+    const { ranker, status, code, model, device, explanations } = this.#deps;
     const [query, orders] = [this.#query, this.#orders];
-    if (!ranker.ready || orders === undefined) return;
+    if (orders === undefined) return;
+    // Screen readers hear the outcome once, so with a model only that of the ranking.
+    if (!ranker.ready) return announce(this.#firstStageText());
     this.#stop();
     showRankingState("pending");
     const { signal } = (this.#running = new AbortController());
@@ -125,10 +146,10 @@ export class Search {
       // Another query may have been typed since the last part of this ranking.
       if (query === this.#query && this.#running === undefined) explanations.start(query);
     } catch (error) {
-      if (isOutdated(error)) return;
+      if (signal.aborted || isOutdated(error)) return;
       this.#stop();
-      showRankingState("idle");
-      onFailure(error);
+      showRankingState("failed");
+      this.showFailure("The ranking failed", error, { label: "Rank again", run: () => void this.#rank() });
     }
   }
 
@@ -151,7 +172,7 @@ export class Search {
     announce(`Ranked ${count(total, "passage")} in ${duration(timings.totalMs)}. ${this.#rankChangeText()} ${this.#firstPassageText()}`);
   }
 
-  get #cancelAction(): { readonly label: string; readonly run: () => void } {
+  get #cancelAction(): StatusAction {
     return { label: "Cancel", run: () => void this.cancel() };
   }
 
@@ -167,7 +188,8 @@ export class Search {
 
   #firstStageText(): string {
     const { hits, candidates } = this.#orders?.firstStage ?? { hits: [], candidates: [] };
-    const next = this.#deps.ranker.ready ? "Ranklet reads them now." : "Ranklet reads them when the model is loaded.";
+    const later = this.#obstacle?.text ?? "Ranklet reads them when the model is loaded.";
+    const next = this.#deps.ranker.ready ? "Ranklet reads them now." : later;
     if (hits.length > 0) return `Keywords found ${count(hits.length, "passage")}. ${next}`;
     return `No passage contains these words, so all ${candidates.length} are ranked. ${next}`;
   }
@@ -191,10 +213,11 @@ export class Search {
   #clear(): void {
     this.#show(undefined);
     showStats(undefined);
-    this.#showIdle();
+    this.showIdle();
   }
 
-  #showIdle(): void {
+  /** Shows what the page can do, unless there is a query. Must be called when the model in use changes its role. */
+  showIdle(): void {
     if (this.#query !== "") return;
     const passages = count(this.#documents?.passages.length ?? 0, "passage");
     showRankingState("idle");
@@ -203,7 +226,7 @@ export class Search {
       model.kind === "small" && model.isTemporary
         ? `${passages}. The small model ranks until the larger one is loaded.`
         : `Ready: ${passages}; the model is in this tab's memory.`;
-    this.#deps.status.show({ text: this.#deps.ranker.ready ? ready : `${passages}. Keyword search is ready.` });
+    this.#deps.status.show(this.#obstacle ?? { text: this.#deps.ranker.ready ? ready : `${passages}. Keyword search is ready.` });
   }
 
   #stop(): void {

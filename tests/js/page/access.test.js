@@ -94,6 +94,35 @@ describe("accessibility of the demo page", () => {
     await close();
   });
 
+  test("the focus moves to the next button or to the query when a focused button goes away", async () => {
+    const { page, open, close } = await suite.openPage({ ...screens.desktop, serviceWorkers: "block" });
+    const weights = "**/small/model.safetensors";
+    await page.route(weights, (route) => route.fulfill({ status: 503 }));
+    await open();
+    await page.getByRole("button", { name: "Try again" }).focus();
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    await page.unroute(weights);
+    await page.route(weights, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.keyboard.press("Enter");
+    assert.equal(await focused(page), "Cancel");
+    release();
+    await page.locator("#load-card").waitFor({ state: "hidden" });
+    assert.equal(await focused(page), "query");
+    await whenReady(page);
+    await useLongDocuments(page);
+    await page.fill("#query", "How can cats tell whether they fit through a hole?");
+    await page.getByRole("button", { name: "Cancel" }).press("Enter");
+    assert.equal(await focused(page), "status-action");
+    await page.keyboard.press("Enter");
+    await whenRanked(page);
+    assert.equal(await focused(page), "query");
+    await close();
+  });
+
   test("screen readers hear the outcome of a ranking once, and no intermediate step", async () => {
     const { page, open, close } = await suite.openPage();
     await open();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
-import { chooseHub, openPage, rank, screenshot, texts, whenCached, whenReady, withDemo } from "../support/browsers/page.js";
+import { chooseHub, openPage, rank, screens, screenshot, texts, whenCached, whenReady, withDemo } from "../support/browsers/page.js";
 import { checkpoint, family } from "../support/models/fixtures.js";
 import { root } from "../support/paths.js";
 import { startModelHost } from "../support/servers/model-host.js";
@@ -133,6 +133,9 @@ describe("the demo page on the network", () => {
     assert.match(await page.textContent("#announcement"), /^The model could not be loaded\. .*503/);
     await page.fill("#query", "Why do astronauts float?");
     assert.ok((await texts(page, "keyword-list")).length > 0, "keywords work without the model");
+    await page
+      .locator("#announcement", { hasText: /^Keywords found \d+ passages\. Ranklet reads them when the model is loaded\.$/ })
+      .waitFor();
     await page.waitForTimeout(500);
     await screenshot(page, "failed");
     proxy.faults.clear();
@@ -157,17 +160,21 @@ describe("the demo page on the network", () => {
     const [value, max] = await page.locator("#load-overall").evaluate(({ value, max }) => [value, max]);
     assert.ok(value > 0 && value < max && max > 8e6, `${value} of ${max}`);
     await screenshot(page, "loading");
+    await page.selectOption("#dtype-choice", "f32");
+    await page.waitForTimeout(200);
     await page.keyboard.press("Escape");
     await page.getByText("The model is not loaded").waitFor();
     await screenshot(page, "loading-canceled");
     await page.fill("#query", "Why do astronauts float?");
     assert.ok((await texts(page, "keyword-list")).length > 0);
     proxy.faults.clear();
+    assert.equal(await page.inputValue("#dtype-choice"), "f32");
     await page.getByRole("button", { name: "Load the model" }).click();
     await page
       .getByText(/^Ranked \d+ passages/)
       .first()
       .waitFor();
+    assert.equal(await page.textContent("#device-now"), "CPU, f32");
     assert.deepEqual(problems, []);
     await close();
   });
@@ -230,6 +237,29 @@ describe("the demo page on the network", () => {
     assert.match(await page.textContent("#load-detail"), /Check the id/);
     await page.getByRole("button", { name: "Keep Embedded model" }).click();
     await rank(page, "Why do astronauts float?");
+    await close();
+  });
+
+  test("a failure does not cover a model that was loaded while the page looked for advice", async () => {
+    const { page, open, close } = await openPage(suite.browser, proxy.url, { ...screens.desktop, serviceWorkers: "block" });
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    await page.route("**/hub/", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await open();
+    await whenReady(page);
+    const asked = page.waitForRequest("**/hub/");
+    await chooseHub(page, "nobody/nothing");
+    await asked;
+    await page.click("#choose-model");
+    await page.check("#model-small");
+    await page.getByRole("button", { name: "Load this model" }).click();
+    await page.locator("#model-name", { hasText: "Small model" }).waitFor();
+    release();
+    await page.waitForTimeout(500);
+    assert.equal(await page.isVisible("#load-card"), false);
     await close();
   });
 });

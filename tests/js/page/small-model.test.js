@@ -113,9 +113,29 @@ describe("the demo page's small model", () => {
     await open();
     await page.locator('[data-state="failed"]').waitFor();
     assert.match(await page.textContent("#load-detail"), /model\.safetensors answered 503/);
+    assert.equal(await page.textContent("#load-title"), "The larger model could not be loaded");
     await page.getByRole("button", { name: "Keep Small model" }).click();
+    await page.getByText("Ready: ").waitFor();
     await rank(page, question);
     assert.match(await scoredBy(page), /^Small model /);
+    await close();
+  });
+
+  test("the larger model arrives although another model was canceled or could not be loaded", async () => {
+    proxy.faults.set(weights, { bytesPerSecond: 5e6 });
+    const { page, open, close } = await openPage(suite.browser, proxy.url);
+    await open();
+    await whenSmall(page);
+    await page.click("#choose-model");
+    await page.check("#model-embedded");
+    await page.getByRole("button", { name: "Load this model" }).click();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.click("#choose-model");
+    await page.fill("#model-url", "./missing/");
+    await page.getByRole("button", { name: "Load this model" }).click();
+    await page.getByRole("button", { name: "Keep Small model" }).click();
+    await whenReady(page);
+    assert.equal(await modelName(page), "Embedded model");
     await close();
   });
 
