@@ -81,9 +81,13 @@ class MeasuringSource implements FileSource {
     return this.#source.missingWeights();
   }
 
-  /** Reads the files that tell which others there are, and those whose length is not known. */
+  /**
+   * Reads the files that tell which others there are, and those whose length is not known. Responses and streams of the caller are
+   * left for `load`; the files that only they list are not counted.
+   */
   async #measure(opened: OpenedFile): Promise<Blob> {
-    const { name, length, cancel } = opened;
+    const { name, length, isReadOnce, cancel } = opened;
+    if (isReadOnce === true) return new Blob();
     if (cancel === undefined) return opened.read();
     if (length !== undefined && !listingNames.includes(name) && !name.endsWith(".index.json")) {
       this.bytes += length;

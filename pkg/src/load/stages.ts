@@ -99,6 +99,8 @@ export interface OpenedFile {
   read(): Promise<Blob>;
   /** Reads the content as `read` does, but does not wait for it; only for a file that workers can read in pieces. */
   readonly arrive?: (() => ArrivingFile) | undefined;
+  /** Whether reading uses up what the caller gave, so that a later `load` cannot read it. */
+  readonly isReadOnce?: boolean | undefined;
   /** Ends the download without reading the content; only for a file that is downloaded. */
   readonly cancel?: (() => Promise<void>) | undefined;
 }

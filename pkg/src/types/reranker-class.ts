@@ -26,7 +26,8 @@ export type RerankerClass = typeof LoadedReranker & {
   readonly cache: CachedModels;
   /**
    * Returns the number of bytes that `load` would download with the same arguments: 0 for a model that is in the cache or needs
-   * no download. The weights are requested, and not read.
+   * no download. The weights are requested, and not read. Responses and streams among given files are left for `load`, and
+   * files that only they list are not counted.
    * @throws RankletError as `load` does for its arguments and for files that are missing
    */
   downloadSize(source?: ModelSource, options?: LoadOptions): Promise<number>;

@@ -191,6 +191,38 @@ describe("Reranker.downloadSize", () => {
     await rejectsWith("network", /config\.json is missing/, () => Reranker.downloadSize("some-org/none", where()));
   });
 
+  test("files that are given as http URLs count, and their weights are not read", async () => {
+    const given = Object.fromEntries([...files.keys()].map((name) => [name, `https://models.example/${name}`]));
+    const announced = 1e9;
+    let pieces = 0;
+    const pull = (stream) => {
+      pieces++;
+      if (pieces < 1000) stream.enqueue(new Uint8Array(65_536));
+      else stream.close();
+    };
+    const weights = () => new ReadableStream({ pull });
+    const fetch = async ({ pathname }) => {
+      const content = files.get(pathname.slice(1));
+      const isWeights = pathname === "/model.safetensors";
+      const headers = { "content-length": isWeights ? announced : content.length };
+      return new Response(isWeights ? weights() : content, { headers });
+    };
+    const others = bytes - files.get("model.safetensors").length;
+    assert.equal(await Reranker.downloadSize(given, { fetch }), announced + others);
+    assert.ok(pieces < 100, `${pieces} pieces of the weights were read`);
+  });
+
+  test("responses and streams that are given are left for load", async () => {
+    const given = {
+      ...Object.fromEntries(files),
+      "config.json": new Response(files.get("config.json")),
+      "modules.json": new Response(files.get("modules.json")),
+      "model.safetensors": new Blob([files.get("model.safetensors")]).stream(),
+    };
+    assert.equal(await Reranker.downloadSize(given), 0);
+    assert.deepEqual(await scoresFrom(given), expected);
+  });
+
   test("its signal ends it, also with a fetch that takes no signal", { timeout: 10_000 }, async () => {
     const controller = new AbortController();
     const never = () => {

@@ -40,8 +40,12 @@ export class GivenSource implements FileSource {
   skip(): void {}
 
   async open(file: ModelFile): Promise<OpenedFile | undefined> {
-    const content = this.#content(file.name);
-    return content === undefined ? undefined : { name: file.name, read: () => this.#read(file, content) };
+    const { name } = file;
+    const content = this.#content(name);
+    if (content === undefined) return undefined;
+    const type = typeTag(content);
+    if (type === "URL" && !/^(file|data):$/.test((content as URL).protocol)) return this.#openDownload(file, content as URL);
+    return { name, read: () => this.#read(file, content), isReadOnce: type === "Response" || type === "ReadableStream" };
   }
 
   announce(names: readonly string[]): void {
@@ -80,7 +84,7 @@ export class GivenSource implements FileSource {
       case "ReadableStream":
         return readLocal(file, () => new Response(content as ReadableStream).blob());
       case "URL":
-        return this.#readUrl(file, content as URL);
+        return this.#readLocalUrl(file, content as URL);
       default:
         throw new RankletError(
           "input",
@@ -89,35 +93,36 @@ export class GivenSource implements FileSource {
     }
   }
 
-  /** Reads a URL. Its file must exist, even if a model can do without: the caller named it. */
-  async #readUrl(file: ModelFile, url: URL): Promise<Blob> {
+  /** Reads a `file:` or `data:` URL. Its file must exist, even if a model can do without: the caller named it. */
+  async #readLocalUrl(file: ModelFile, url: URL): Promise<Blob> {
     const { name, code } = file;
+    const { platform, signal } = this.#context;
+    const content = await readLocal(file, async () => (url.protocol === "data:" ? blobOfDataUrl(url) : platform.readFile(url, signal)));
+    this.#reportWhole(name, content?.size ?? 0);
+    if (content === undefined) throw new RankletError(code, this.#missingMessage(name, `there is no ${url.href}`));
+    return content;
+  }
+
+  /** Requests a URL. Its file must exist, as that of `#readLocalUrl`. */
+  async #openDownload({ name }: ModelFile, url: URL): Promise<OpenedFile> {
     const { platform, offline, fetch, signal } = this.#context;
-    if (url.protocol === "file:") {
-      const content = await readLocal(file, () => platform.readFile(url, signal));
-      this.#reportWhole(name, content?.size ?? 0);
-      if (content === undefined) throw new RankletError(code, this.#missingMessage(name, `there is no ${url.href}`));
-      return content;
-    }
     if (url.username !== "" || url.password !== "") {
       throw new RankletError("input", `load: the URL of ${name} contains a user or password; fetch the file yourself and give its content`);
-    }
-    if (url.protocol === "data:") {
-      const content = await readLocal(file, async () => blobOfDataUrl(url));
-      this.#reportWhole(name, content.size);
-      return content;
     }
     if (offline !== undefined)
       throw new RankletError("network", `${name} is not local: ${url.href} cannot be downloaded, because ${offline}`);
     const download = await Download.open(url, { signal, fetch, pageIsMissing: true, hasCors: platform.hasCors, isPinned: false });
     if (download === undefined) throw new RankletError("network", this.#missingMessage(name, `${url.href} answered 404 or a page of HTML`));
     this.#progress.expect(name, download.length);
-    return download.read({
-      openSink: async ({ bytes }) => newSink(bytes),
-      onBytes: (loaded, total) => this.#progress.report(name, loaded, total),
-      newSha256: () => platform.newSha256(),
-      expected: [],
-    });
+    const read = (): Promise<Blob> =>
+      download.read({
+        openSink: async ({ bytes }) => newSink(bytes),
+        onBytes: (loaded, total) => this.#progress.report(name, loaded, total),
+        newSha256: () => platform.newSha256(),
+        expected: [],
+      });
+    // What a `blob:` URL names is in the memory of the page.
+    return url.protocol === "blob:" ? { name, read } : { name, length: download.length, read, cancel: () => download.cancel() };
   }
 
   #missingMessage(name: string, why: string): string {
