@@ -13,6 +13,7 @@ import {
   type WeightsForm,
   weightsForms,
 } from "../model/model-files.js";
+import { checkHashedFiles, type Integrity } from "./integrity.js";
 import { type FileChoice, listModuleFiles, listShards } from "./list.js";
 import type { FileSource, OpenedFile } from "./stages.js";
 import { filesInConfig, mayMatter } from "./unlisted-files.js";
@@ -31,11 +32,12 @@ const modelCard: ModelFile = { name: "README.md", required: false, code: "config
  * order of the files is thrown; the caller then aborts the source. For a model without weights that are read, returns the files
  * from which the engine can tell why.
  * @param chosen the file that the caller chose as the weights
- * @throws RankletError `input` for a given value that is not a file; `unsupported` for a file that this runtime cannot read;
+ * @param integrity the hashes that the caller has given. The files are compared with them later.
+ * @throws RankletError `input` for a given value that is not a file, or a hash of a file that is known not to exist; `unsupported` for a file that this runtime cannot read;
  *   `config`, `tokenizer` or `weights` for a local or given file that is missing or unreadable; `network` for one that
  *   cannot be downloaded; `integrity` for files of different commits; `out-of-memory` for weights that exceed the budget
  */
-export async function collectFiles(source: FileSource, chosen?: WeightsForm): Promise<ArrivingFiles> {
+export async function collectFiles(source: FileSource, chosen?: WeightsForm, integrity: Integrity = {}): Promise<ArrivingFiles> {
   const config = source.opensConfigFirst ? source.open(configFile) : undefined;
   // It is awaited after the list, and a rejection until then would count as unhandled.
   config?.catch(() => {});
@@ -47,7 +49,9 @@ export async function collectFiles(source: FileSource, chosen?: WeightsForm): Pr
     throw source.missing(configFile);
   }
   const readConfig = readFile(source, configFile, config);
+  readConfig.catch(() => {}); // As `config`.
   const files = listing ?? (await filesIn(readConfig));
+  if (files !== undefined) checkHashedFiles(files, integrity);
   if (listing === undefined && files !== undefined) source.restrict(files);
   const fixed = readFixed(source, readConfig, files === undefined && source.skipsUnneededFiles);
   const weights = readWeights(source, chosen, files);

@@ -9,6 +9,7 @@ import type { Platform } from "../platform/platform.js";
 import type { ModelStores } from "../platform/store.js";
 import type { Scorer } from "../scoring/scorer.js";
 import { abortable } from "../util/abort.js";
+import { HashMismatchError } from "./integrity.js";
 import type { LoadedModel, LoadPlan } from "./stages.js";
 
 /** The other stages of a load, as the cache calls them. */
@@ -79,27 +80,61 @@ export async function loadThroughCache(cache: OpenedCache | undefined, steps: Lo
   if (cache === undefined) return loadedWith(await steps.start(steps.collect()), []);
   const { model, refresh } = cache;
   const warnings: string[] = [];
-  const cached = (): Promise<LoadedModel | undefined> => loadCached(model, steps, warnings, signal);
-  if (steps.offline) return (await cached()) ?? loadedWith(await steps.start(withFailure(steps.collect(), model)), warnings);
+  const refused = new Map<string, unknown>();
+  const cached = (isLocked: boolean): Promise<LoadedModel | undefined> =>
+    loadCached(model, steps, { refused, removes: isLocked, warnings }, signal);
+  if (steps.offline) return (await cached(false)) ?? loadedWith(await steps.start(withFailure(steps.collect(), model)), warnings);
   const downloaded = (isLocked: boolean): Promise<LoadedModel> => download(cache, isLocked, steps, warnings);
-  if (refresh) return model.lock((isLocked) => loadRefreshed(() => downloaded(isLocked), cached, warnings), signal);
-  return (await cached()) ?? (await model.lock(async (isLocked) => (await cached()) ?? (await downloaded(isLocked)), signal));
+  if (refresh)
+    return model.lock(
+      (isLocked) =>
+        loadRefreshed(
+          () => downloaded(isLocked),
+          () => cached(true),
+          warnings,
+        ),
+      signal,
+    );
+  return (await cached(false)) ?? (await model.lock(async (isLocked) => (await cached(true)) ?? (await downloaded(isLocked)), signal));
 }
 
-/** Loads the model from the cache. Returns `undefined` if that does not have it, or has damaged files, which it removes. */
-async function loadCached(model: ModelCache, steps: LoadSteps, warnings: string[], signal: AbortSignal): Promise<LoadedModel | undefined> {
+/** How to load from the cache. */
+interface CachedLoad {
+  /** The errors of entries that were refused, which are not tried again. */
+  readonly refused: Map<string, unknown>;
+  /** Whether damaged files are removed. No other process or tab may write meanwhile. */
+  readonly removes: boolean;
+  readonly warnings: string[];
+}
+
+/**
+ * Loads the model from the cache. Returns `undefined` if that does not have it, or has files that are refused. Files that only
+ * differ from the caller's hashes stay until others have replaced them, because a hash may be wrong.
+ */
+async function loadCached(
+  model: ModelCache,
+  steps: LoadSteps,
+  { refused, removes, warnings }: CachedLoad,
+  signal: AbortSignal,
+): Promise<LoadedModel | undefined> {
   const cached = await abortable(model.read(), signal);
   if (cached === undefined) return undefined;
-  steps.onCached(cached);
-  try {
-    return loadedWith(await steps.start(Promise.resolve(cached)), warnings);
-  } catch (error) {
-    if (!isFileError(error)) throw error;
-    if (steps.offline) throw new RankletError(error.code, `the model's files in the cache are damaged: ${error.message}`, { cause: error });
-    warnings.push(`the model was downloaded again, because its files in the cache were damaged: ${error.message}`);
-    await model.remove().catch(() => {}); // If removing fails, writing fails too, and adds its warning below.
-    return undefined;
+  const { entry, files } = cached;
+  if (!refused.has(entry)) {
+    steps.onCached(files);
+    try {
+      return loadedWith(await steps.start(Promise.resolve(files)), warnings);
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      if (steps.offline)
+        throw new RankletError(error.code, `the model's files in the cache are damaged: ${error.message}`, { cause: error });
+      refused.set(entry, error);
+      warnings.push(`the model was downloaded again, because its files in the cache were damaged: ${error.message}`);
+    }
   }
+  // If removing fails, writing fails too, and adds its warning later.
+  if (removes && !(refused.get(entry) instanceof HashMismatchError)) await model.remove(entry).catch(() => {});
+  return undefined;
 }
 
 /** Downloads what has changed. If the server cannot be reached, loads from the cache. */

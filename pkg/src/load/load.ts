@@ -73,7 +73,7 @@ async function load(platform: Platform, plan: LoadPlan, start: StartScorer): Pro
       collect: async (entry) => {
         // A caller's hashes are checked before an engine sees the files.
         const arrives = integrity === undefined && early?.leaksBlobs === false && entry?.hasPieces !== false;
-        return collectFiles(openSource(platform, plan, { entry, arrives, signal, onProgress }), weights);
+        return collectFiles(openSource(platform, plan, { entry, arrives, signal, onProgress }), weights, integrity);
       },
       start: async (collecting) => {
         const [files, module] = await abortable(Promise.all([collecting, engineModule(platform, engine)]), signal);

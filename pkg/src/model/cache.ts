@@ -13,6 +13,13 @@ import {
 } from "./manifest.js";
 import { isModelFileName, type ModelFiles, type WeightsForm, weightsForms } from "./model-files.js";
 
+/** A complete model in a store. */
+interface CachedFiles {
+  /** The name of the entry that has the files. */
+  readonly entry: string;
+  readonly files: ModelFiles;
+}
+
 /**
  * One model in a store: complete, or absent. Each download writes a new entry, a folder that is never changed once it is
  * complete. The manifest, written last, names the valid entry. So concurrent readers and writers in other processes or tabs
@@ -45,7 +52,7 @@ export class ModelCache {
   }
 
   /** Reads the model's files. Returns `undefined` if they are absent, incomplete or unreadable. */
-  async read(): Promise<ModelFiles | undefined> {
+  async read(): Promise<CachedFiles | undefined> {
     try {
       const manifest = await this.manifest();
       if (manifest === undefined) return undefined;
@@ -55,7 +62,7 @@ export class ModelCache {
       // Not awaited: they only waste space, or say when the model was used.
       void this.#store.markUsed().catch(() => {});
       void this.#removeOldEntries(manifest.set).catch(() => {});
-      return files;
+      return { entry: manifest.set, files };
     } catch (error) {
       this.#readFailure = messageOf(error);
       return undefined; // The model will be downloaded, whatever the reason.
@@ -109,11 +116,11 @@ export class ModelCache {
     await this.#store.markUsed().catch(() => {});
   }
 
-  /** Removes the model. Rejects as the store does. */
-  async remove(): Promise<void> {
+  /** Removes an entry. The model stays if another one has become valid meanwhile. Rejects as the store does. */
+  async remove(entry: string): Promise<void> {
     const manifest = await this.manifest();
-    await this.#store.remove(manifestName);
-    if (manifest !== undefined) await this.#store.remove(manifest.set);
+    if (manifest?.set === entry) await this.#store.remove(manifestName);
+    await this.#store.remove(entry);
   }
 
   /** Returns the manifest, or `undefined` if the store has no valid one. */

@@ -133,8 +133,8 @@ export interface LoadOptions {
    */
   readonly cache?: boolean | string | CacheOptions | undefined;
   /**
-   * SHA-256 of the model's files by name: `"sha256-"` and base64, or 64 hexadecimal digits. A file with another hash, or a hash
-   * without a file, rejects with `integrity`, before an engine sees the files. Files that are not listed are not compared.
+   * SHA-256 of the model's files by name: `"sha256-"` and base64, or 64 hexadecimal digits. A file with another hash rejects with
+   * `integrity`, and a hash without a file with `input`, before an engine sees the files. Files that are not listed are not compared.
    */
   readonly integrity?: Readonly<Record<string, string>> | undefined;
   /**

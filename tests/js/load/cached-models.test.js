@@ -11,6 +11,8 @@ import { dist } from "../support/paths.js";
 import { faults, filesIn } from "../support/servers/hub.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
+const { openModelCache } = await import(new URL("model/cached-models.js", dist));
+const { nodeStores } = await import(new URL("platform/node-store.js", dist));
 const [expected, otherExpected] = [await scoresFrom(model.url), await scoresFrom(otherModel.url)];
 const context = withHub();
 const otherId = "some-org/other";
@@ -268,9 +270,11 @@ describe("integrity", () => {
       await rejectsWith("integrity", /tokenizer\.json has the SHA-256 [0-9a-f]{64} where integrity says [0-9a-f]{64}/, () =>
         scoresFrom(from, { ...options, integrity: wrong }),
       );
-      await rejectsWith("integrity", /integrity has a hash of adapter\.bin, and the model has no such file/, () =>
-        scoresFrom(from, { ...options, integrity: { "adapter.bin": hash("", "hex") } }),
-      );
+      for (const name of ["adapter.bin", "config.jsn"]) {
+        await rejectsWith("input", /integrity has a hash of (adapter\.bin|config\.jsn), and the model has no such file/, () =>
+          scoresFrom(from, { ...options, integrity: { [name]: hash("", "hex") } }),
+        );
+      }
     });
   }
 
@@ -280,5 +284,36 @@ describe("integrity", () => {
     await context.scores();
     assert.deepEqual(await context.offline({ integrity: right }), expected);
     await rejectsWith("integrity", /tokenizer\.json has/, () => context.scores({ integrity: wrong }));
+  });
+
+  test("a wrong hash does not remove the cached model", async () => {
+    await context.scores();
+    await rejectsWith("integrity", /tokenizer\.json has/, () => context.scores({ integrity: wrong }));
+    assert.deepEqual(await context.offline(), expected);
+    context.hub.down = true;
+    await rejectsWith("network", /could not be fetched/, () => context.scores({ integrity: wrong }));
+    assert.deepEqual(await context.offline(), expected);
+  });
+
+  test("a hash of a file that the model lacks is refused before files are downloaded", async () => {
+    const unknown = { "adapter.bin": hash("", "hex") };
+    context.hub.lists = true;
+    await rejectsWith("input", /a hash of adapter\.bin/, () => context.scores({ integrity: unknown }));
+    assert.deepEqual(paths(), ["config.json"]);
+    await context.scores();
+    await rejectsWith("input", /a hash of adapter\.bin/, () => context.offline({ integrity: unknown }));
+    assert.deepEqual(await context.offline(), expected);
+  });
+
+  test("removing the entry that was read keeps one that has replaced it", async () => {
+    await context.scores();
+    const stored = openModelCache(nodeStores(context.cache), urlOf(id));
+    const { entry } = await stored.read();
+    context.hub.publish(id, filesIn(otherModel.url));
+    await context.scores({ cache: { name: context.cache, refresh: true } });
+    await stored.remove(entry);
+    assert.deepEqual(await context.offline(), otherExpected);
+    await stored.remove((await stored.read()).entry);
+    assert.deepEqual(await cached(), []);
   });
 });
