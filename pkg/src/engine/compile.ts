@@ -1,7 +1,18 @@
 import { messageOf, RankletError } from "../errors.js";
 import type { Platform } from "../platform/platform.js";
+import { withAbortController } from "../util/abort.js";
 import { blobOfDataUrl } from "../util/data-url.js";
-import { expectOk, type FetchFunction, isHtml, request, statusOf } from "../util/request.js";
+import {
+  expectOk,
+  type FetchFunction,
+  isHtml,
+  maxSilenceMs,
+  type RequestOptions,
+  request,
+  statusOf,
+  TransientError,
+  unlessSilent,
+} from "../util/request.js";
 import { typeTag } from "../util/type-tag.js";
 
 /** Where the engine is compiled from: the options of `load`. */
@@ -10,6 +21,9 @@ interface EngineOptions {
   readonly wasm: unknown;
   readonly fetch: FetchFunction | undefined;
 }
+
+/** Max time for all bytes of the engine. `compileStreaming` does not tell when some arrive. */
+const maxBodyMs = 10 * maxSilenceMs;
 
 let latest: { readonly key: unknown; readonly module: Promise<WebAssembly.Module> } | undefined;
 
@@ -56,7 +70,11 @@ async function compile(platform: Platform, { wasm = platform.engine(), fetch }: 
 async function compileUrl(platform: Platform, url: URL, fetch: FetchFunction | undefined): Promise<WebAssembly.Module> {
   if (url.protocol === "file:") return WebAssembly.compile(await readEngine(platform, url));
   if (url.protocol === "data:") return WebAssembly.compile(await blobOfDataUrl(url).arrayBuffer());
-  const response = await request(url, { fetch });
+  return withAbortController(undefined, ({ signal }) => download(platform, url, { fetch, signal }));
+}
+
+async function download(platform: Platform, url: URL, options: RequestOptions): Promise<WebAssembly.Module> {
+  const response = await request(url, options);
   const page = isHtml(response);
   if (response.ok && !page) return compileResponse(response);
   await response.body?.cancel();
@@ -81,11 +99,12 @@ async function readEngine(platform: Platform, url: URL): Promise<ArrayBuffer> {
 async function compileResponse(response: Response): Promise<WebAssembly.Module> {
   try {
     // compileStreaming requires the MIME type, which many servers do not send.
-    if (response.headers.get("content-type") === "application/wasm") return await WebAssembly.compileStreaming(response);
-    return await WebAssembly.compile(await response.arrayBuffer());
+    if (response.headers.get("content-type") === "application/wasm")
+      return await unlessSilent(WebAssembly.compileStreaming(response), maxBodyMs);
+    return await WebAssembly.compile(await unlessSilent(response.arrayBuffer(), maxBodyMs));
   } catch (error) {
-    // The connection broke.
-    if ((error as Error | undefined)?.name === "TypeError")
+    // The connection broke, or was silent.
+    if ((error as Error | undefined)?.name === "TypeError" || error instanceof TransientError)
       throw new RankletError("network", `the engine could not be downloaded: ${messageOf(error)}`, { cause: error });
     throw error;
   }

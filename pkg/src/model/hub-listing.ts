@@ -1,7 +1,11 @@
 import { isObject } from "../util/check.js";
-import { type RequestOptions, request } from "../util/request.js";
+import { type RequestOptions, readBody, request } from "../util/request.js";
 import { commitOf, type HubModel } from "./hub.js";
+import { parseJson } from "./manifest.js";
 import { maxListedFiles } from "./model-files.js";
+
+/** Max length of the list. An entry takes about 300 bytes. */
+const maxListingBytes = 4096 * maxListedFiles;
 
 /** What a Hub lists about a large file. */
 interface LargeFile {
@@ -28,7 +32,7 @@ export async function listHub(
 ): Promise<HubListing | undefined> {
   try {
     const response = await request(listing, { signal, fetch, token: token?.value });
-    if (response.status === 200) return parseListing(await response.json());
+    if (response.status === 200) return parseListing(parseJson(await (await readBody(response, maxListingBytes)).text()));
     await response.body?.cancel();
   } catch {
     // The requests for the files themselves fail too then, or the server has the files and no list.

@@ -1,4 +1,5 @@
 import { messageOf, RankletError } from "../errors.js";
+import { linkAbort } from "./abort.js";
 import { isObject, kindOf } from "./check.js";
 
 /** Answers a request, as the global `fetch`. */
@@ -28,6 +29,9 @@ export class TransientError extends RankletError {
     this.retryAfterMs = retryAfterMs;
   }
 }
+
+/** A server that neither answers nor sends a byte for this long is given up. */
+export const maxSilenceMs = 60_000;
 
 /** Max number of redirects within one origin. */
 const maxRedirects = 10;
@@ -102,15 +106,63 @@ function redirectOf(response: Response, from: URL): URL | undefined {
 }
 
 async function send(fetch: FetchFunction, url: URL, init: RequestInit): Promise<Response> {
+  // Not unlinked after the headers, because the signal ends the body too.
+  const controller = new AbortController();
+  linkAbort(controller, init.signal ?? undefined);
   let response: Response;
   try {
-    response = await fetch(url, init);
+    response = await unlessSilent(fetch(url, { ...init, signal: controller.signal }));
   } catch (error) {
+    controller.abort();
     throw new TransientError(`${url.href} could not be fetched: ${messageOf(error)}`, { cause: error });
   }
   // Checked by its members, because a Response may be of another realm or library.
-  if (isObject(response) && typeof response["status"] === "number" && isObject(response["headers"])) return response;
-  throw new RankletError("input", `load: fetch must return a Response for ${url.href}, not ${kindOf(response)}`);
+  if (!isObject(response) || typeof response["status"] !== "number" || !isObject(response["headers"]))
+    throw new RankletError("input", `load: fetch must return a Response for ${url.href}, not ${kindOf(response)}`);
+  const { body } = response as { readonly body: unknown };
+  if (body === null || (isObject(body) && typeof body["getReader"] === "function")) return response;
+  throw new RankletError(
+    "input",
+    `load: fetch must return a Response with a web stream as its body for ${url.href}, as the global fetch does, not one with ${body === undefined ? "no body" : "another stream"}`,
+  );
+}
+
+/**
+ * Returns the result of `waiting`.
+ * @throws TransientError if it takes too long
+ */
+export async function unlessSilent<T>(waiting: Promise<T>, maxMs = maxSilenceMs): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TransientError(`no byte arrived for ${maxMs / 1000} seconds`)), maxMs);
+  });
+  try {
+    return await Promise.race([waiting, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Reads the whole content of a response. Rejects as its body does, or if no byte arrives for too long.
+ * @param maxBytes the length after which it is given up
+ */
+export async function readBody({ body }: Response, maxBytes = Infinity): Promise<Blob> {
+  const reader = body?.getReader();
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  try {
+    while (reader !== undefined) {
+      const { done, value } = await unlessSilent(reader.read());
+      if (done) break;
+      bytes += value.length;
+      if (bytes > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
+      pieces.push(value);
+    }
+    return new Blob(pieces);
+  } finally {
+    reader?.cancel().catch(() => {}); // It has failed or ended.
+  }
 }
 
 /** Reads the global at each call, because applications replace it. */
