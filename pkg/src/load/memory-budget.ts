@@ -3,7 +3,7 @@ import { RankletError } from "../errors.js";
 /** The fraction of a weights file that stays in memory at least: f32 that is quantized to q8 shrinks to a quarter. */
 const minMemoryFraction = (dtype: string): number => (dtype === "q8" ? 0.25 : 1);
 
-/** Compares the announced lengths of a model's weights with the memory limit, before they are downloaded. */
+/** Compares the lengths of a model's weights with the memory limit: before they are downloaded, or while they arrive. */
 export class MemoryBudget {
   readonly #limit: number;
   readonly #dtype: string;
@@ -15,12 +15,11 @@ export class MemoryBudget {
   }
 
   /**
-   * Adds a weights file.
-   * @param bytes its length, if known
-   * @throws RankletError `out-of-memory` if all files so far cannot fit
+   * Adds bytes of weights.
+   * @throws RankletError `out-of-memory` if all bytes so far cannot fit
    */
-  reserve(bytes: number | undefined): void {
-    this.#bytes += bytes ?? 0;
+  reserve(bytes: number): void {
+    this.#bytes += bytes;
     const min = this.#bytes * minMemoryFraction(this.#dtype);
     if (min <= this.#limit) return;
     const smaller = this.#dtype === "q8" ? "" : 'dtype "q8" or ';

@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
 import { commitOf } from "../model/hub.js";
-import type { ModelFile } from "../model/model-files.js";
+import { type ModelFile, maxBytesOf } from "../model/model-files.js";
 import { TransientError } from "../util/request.js";
 import type { MemoryBudget } from "./memory-budget.js";
 
@@ -31,18 +31,45 @@ export class DownloadVerifier {
   }
 
   /**
+   * Returns the check of the number of bytes while the file arrives.
    * @throws RankletError `integrity` for a file of another commit than those before it, `out-of-memory` for weights that
    *   exceed the budget
    */
-  check(file: ModelFile, announced: AnnouncedFile): void {
+  check(file: ModelFile, announced: AnnouncedFile): ArrivalCheck {
     this.#checkCommit(announced);
-    if (file.code === "weights") this.#budget.reserve(announced.length);
+    return arrivalCheck(file, announced, this.#budget);
   }
 
   #checkCommit({ url, commit }: AnnouncedFile): void {
     this.#commit ??= commit;
     checkCommit(url, commit, this.#commit);
   }
+}
+
+/**
+ * Checks the number of bytes of a file that have arrived.
+ * @throws RankletError `network` for a small file that is too large, `out-of-memory` for weights that exceed the budget
+ */
+export type ArrivalCheck = (loaded: number) => void;
+
+/**
+ * Returns the check of a file's bytes while they arrive, so that a server cannot send without end.
+ * @throws RankletError `out-of-memory` for weights that are announced to exceed the budget
+ */
+export function arrivalCheck(file: ModelFile, { url, length = 0 }: AnnouncedFile, budget: MemoryBudget): ArrivalCheck {
+  const maxBytes = maxBytesOf(file);
+  if (maxBytes < Infinity) {
+    return (loaded) => {
+      if (loaded > maxBytes) throw new RankletError("network", `${url.href} has more than ${maxBytes} bytes, which ${file.name} may have`);
+    };
+  }
+  budget.reserve(length);
+  let reserved = length;
+  return (loaded) => {
+    if (loaded <= reserved) return;
+    budget.reserve(loaded - reserved);
+    reserved = loaded;
+  };
 }
 
 /** @throws RankletError `integrity` if a file is not of the expected commit, where both are known */
@@ -77,17 +104,22 @@ export interface AnnouncedLength {
 }
 
 /**
- * Checks the length of a downloaded file.
- * @param announced `undefined` if the server did not say
- * @throws RankletError `network` for a file that was cut, or is longer than announced
+ * Checks that no more bytes arrive than the server has announced.
+ * @throws RankletError `network`
  */
-export function checkLength(url: URL, loaded: number, announced: AnnouncedLength | undefined): void {
+export function checkNotLonger(url: URL, loaded: number, announced: AnnouncedLength | undefined): void {
+  if (announced?.exact === true && loaded > announced.bytes)
+    throw new RankletError("network", `${url.href} has more than the ${announced.bytes} bytes that the server announced`);
+}
+
+/**
+ * Checks that a downloaded file has arrived to its end.
+ * @param announced `undefined` if the server did not say
+ * @throws RankletError `network` for a file that was cut
+ */
+export function checkComplete(url: URL, loaded: number, announced: AnnouncedLength | undefined): void {
   if (announced === undefined) return;
   const { bytes, exact, mayBeCompressed } = announced;
-  if (loaded < bytes - (!exact && mayBeCompressed ? maxCompressionOverhead : 0)) {
+  if (loaded < bytes - (!exact && mayBeCompressed ? maxCompressionOverhead : 0))
     throw new TransientError(`${url.href} ended after ${loaded} of ${bytes} bytes; try again`);
-  }
-  if (exact && loaded > bytes) {
-    throw new RankletError("network", `${url.href} has ${loaded} bytes instead of the ${bytes} that the server announced`);
-  }
 }

@@ -50,6 +50,7 @@ interface ModelLayout {
   readonly names: { readonly maxBytes: number; readonly punctuation: string; readonly forbidden: string };
   readonly pages: readonly string[];
   readonly limits: {
+    readonly maxSmallFileBytes: number;
     readonly maxIndexBytes: number;
     readonly maxShards: number;
     readonly maxDataFiles: number;
@@ -65,6 +66,11 @@ const layout: ModelLayout = modelFilesJson;
 
 /** Upper bounds on the files that list others. */
 export const { maxIndexBytes, maxShards, maxModulesBytes, maxModules, maxListedFiles } = layout.limits;
+
+/** Returns the max length of a file that is downloaded. Weights have none, except that of the memory. */
+export function maxBytesOf({ name, code }: ModelFile): number {
+  return code === "weights" && !name.endsWith(layout.weightsNames.indexSuffix) ? Infinity : layout.limits.maxSmallFileBytes;
+}
 
 /** Where modules are listed, and what their files are called. */
 export const moduleLayout = layout.modules;

@@ -1,7 +1,7 @@
 // Faults of a server, for each file: loading gives a clear error or the right scores, the cache holds no wrong file, and the
 // next load succeeds.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 
 import { files, id, model, scoresFrom, withHub } from "../support/models/hub-model.js";
 import { faults } from "../support/servers/hub.js";
@@ -39,7 +39,7 @@ const cases = [
   [allFiles, "fewer bytes than content-length", faults.lengthTooLong, broken],
   [allFiles, "content-length too small", faults.lengthTooShort, refused],
   [allFiles, "linked size too large", faults.linkedSizeTooLong, network(/ended after \d+ of \d+ bytes; try again/)],
-  [allFiles, "linked size too small", faults.linkedSizeTooShort, network(/has \d+ bytes instead of the \d+/)],
+  [allFiles, "linked size too small", faults.linkedSizeTooShort, network(/has more than the \d+ bytes that the server announced/)],
   [allFiles, "small pieces", faults.drip, right],
   [allFiles, "compression", faults.gzip, right],
   [allFiles, "a redirect to another host", faults.redirect, right],
@@ -120,4 +120,48 @@ test("a body that ends early is an error even if the runtime's fetch does not re
     return new Response(new Uint8Array(await response.arrayBuffer()).slice(0, -1), response);
   });
   await assert.rejects(context.scores(), { code: "network", message: /tokenizer\.json ended after \d+ of \d+ bytes; try again/ });
+});
+
+describe("a body without an end", () => {
+  /** Answers one file with a body that ends only when it is cancelled, or after 80 MB. */
+  const endless = (name, headers) => {
+    const state = { sent: 0 };
+    const piece = new Uint8Array(2 ** 20);
+    const pull = (stream) => {
+      state.sent += piece.length;
+      if (state.sent > 80e6) stream.close();
+      else stream.enqueue(piece);
+    };
+    state.fetch = async (url, init) =>
+      url.pathname.endsWith(name) ? new Response(new ReadableStream({ pull }), { headers }) : fetch(url, init);
+    return state;
+  };
+
+  test("ends as soon as more than the announced bytes have arrived", async () => {
+    const state = endless("tokenizer.json", { "x-linked-size": 1000 });
+    await assert.rejects(context.scores({ fetch: state.fetch }), { code: "network", message: /has more than the 1000 bytes/ });
+    assert.ok(state.sent < 5e6, `${state.sent} bytes were sent`);
+  });
+
+  test("ends at the limit of files other than weights, also of an index and of a given file", async () => {
+    const message = /has more than 67108864 bytes, which \S+ may have/;
+    for (const name of ["config.json", "model.safetensors.index.json"]) {
+      const weights = name === "config.json" ? undefined : name;
+      const { fetch } = endless(name);
+      await assert.rejects(context.scores({ fetch, weights, cache: false }), { code: "network", message });
+    }
+    const given = { ...Object.fromEntries(files), "tokenizer.json": "https://models.example/tokenizer.json" };
+    await assert.rejects(scoresFrom(given, { fetch: endless("tokenizer.json").fetch }), { code: "network", message });
+  });
+
+  test("ends when weights without a length exceed maxMemoryBytes", async () => {
+    const url = "https://models.example/model.safetensors";
+    for (const source of [id, { ...Object.fromEntries(files), "model.safetensors": url }]) {
+      const state = endless("model.safetensors");
+      const options = { fetch: state.fetch, maxMemoryBytes: 3e6, dtype: "f32" };
+      const loading = source === id ? context.scores(options) : scoresFrom(source, options);
+      await assert.rejects(loading, { code: "out-of-memory", message: /weights alone would take at least/ });
+      assert.ok(state.sent < 10e6, `${state.sent} bytes were sent`);
+    }
+  });
 });

@@ -2,14 +2,11 @@ import { messageOf, RankletError } from "../../errors.js";
 import type { EarlierContent, FileVersion } from "../../model/file-version.js";
 import type { Sink } from "../../model/sink.js";
 import { abortable } from "../../util/abort.js";
-import { TransientError } from "../../util/request.js";
+import { TransientError, unlessSilent } from "../../util/request.js";
 import { addBlob, hashOf, type Sha256 } from "../../util/sha256.js";
-import { type AnnouncedFile, checkCommit, checkHash, checkLength } from "../verify.js";
+import { type AnnouncedFile, type ArrivalCheck, checkCommit, checkComplete, checkHash, checkNotLonger } from "../verify.js";
 import { Attempts } from "./attempts.js";
 import { type DownloadOptions, type FileResponse, requestFile } from "./file-response.js";
-
-/** A connection that delivers no byte for this long is closed, and the download continues on another one. */
-const maxSilenceMs = 60_000;
 
 /** Receives the number of bytes loaded so far, and the total if the server announces it. */
 type OnBytes = (loaded: number, total: number | undefined) => void;
@@ -21,6 +18,8 @@ interface ReadOptions {
   /** Called if the earlier content is the whole file, and verified. */
   readonly onReused?: (() => void) | undefined;
   readonly onBytes: OnBytes;
+  /** Called before bytes are written, with the number of all bytes so far. */
+  readonly checkArrived: ArrivalCheck;
   readonly newSha256: () => Sha256;
   /** Further SHA-256 that the file must have, in hexadecimal. */
   readonly expected: readonly string[];
@@ -91,7 +90,7 @@ export class Download implements AnnouncedFile {
   /**
    * Reads the whole file.
    * @throws RankletError `network` if the connection breaks too often, or the length differs from the announced one;
-   *   `integrity` if the SHA-256 differs from an expected one
+   *   `integrity` if the SHA-256 differs from an expected one; the error of `checkArrived`
    */
   async read(options: ReadOptions): Promise<Blob> {
     const { openSink, onReused, onBytes, newSha256 } = options;
@@ -133,12 +132,14 @@ export class Download implements AnnouncedFile {
     for (;;) {
       try {
         for await (const bytes of this.#pieces()) {
+          checkNotLonger(this.url, sink.length + bytes.length, this.#answer.announced);
+          options.checkArrived(sink.length + bytes.length);
           await sink.write(bytes);
           hash?.update(bytes);
           const total = this.length;
           options.onBytes(sink.length, total === undefined || sink.length > total ? undefined : total);
         }
-        checkLength(this.url, sink.length, this.#answer.announced);
+        checkComplete(this.url, sink.length, this.#answer.announced);
         return hash?.digest("hex");
       } catch (error) {
         if (sink.length > longest) this.#attempts.succeed();
@@ -188,17 +189,4 @@ export class Download implements AnnouncedFile {
 
 function isExpected(hash: string | undefined, expected: readonly string[]): boolean {
   return expected.every((other) => other === hash);
-}
-
-/** Returns the result of `read`, or rejects if it takes too long. */
-async function unlessSilent<T>(read: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no byte arrived for ${maxSilenceMs / 1000} seconds`)), maxSilenceMs);
-  });
-  try {
-    return await Promise.race([read, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

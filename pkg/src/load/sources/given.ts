@@ -8,6 +8,7 @@ import { typeTag } from "../../util/type-tag.js";
 import { fileUrl } from "../locate.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, GivenFiles, OpenedFile, SourceContext } from "../stages.js";
+import { arrivalCheck } from "../verify.js";
 import { Download } from "./download.js";
 import { readLocal } from "./local.js";
 
@@ -104,8 +105,9 @@ export class GivenSource implements FileSource {
   }
 
   /** Requests a URL. Its file must exist, as that of `#readLocalUrl`. */
-  async #openDownload({ name }: ModelFile, url: URL): Promise<OpenedFile> {
-    const { platform, offline, fetch, signal } = this.#context;
+  async #openDownload(file: ModelFile, url: URL): Promise<OpenedFile> {
+    const { name } = file;
+    const { platform, budget, offline, fetch, signal } = this.#context;
     if (url.username !== "" || url.password !== "") {
       throw new RankletError("input", `load: the URL of ${name} contains a user or password; fetch the file yourself and give its content`);
     }
@@ -113,11 +115,13 @@ export class GivenSource implements FileSource {
       throw new RankletError("network", `${name} is not local: ${url.href} cannot be downloaded, because ${offline}`);
     const download = await Download.open(url, { signal, fetch, pageIsMissing: true, hasCors: platform.hasCors, isPinned: false });
     if (download === undefined) throw new RankletError("network", this.#missingMessage(name, `${url.href} answered 404 or a page of HTML`));
+    const checkArrived = arrivalCheck(file, download, budget);
     this.#progress.expect(name, download.length);
     const read = (): Promise<Blob> =>
       download.read({
         openSink: async ({ bytes }) => newSink(bytes),
         onBytes: (loaded, total) => this.#progress.report(name, loaded, total),
+        checkArrived,
         newSha256: () => platform.newSha256(),
         expected: [],
       });

@@ -8,7 +8,7 @@ import { BlobSink, largeFileBytes, type PieceListener } from "../../model/sink.j
 import type { Platform } from "../../platform/platform.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, OpenedFile, RemoteFolder, SourceContext } from "../stages.js";
-import { DownloadVerifier } from "../verify.js";
+import { type ArrivalCheck, DownloadVerifier } from "../verify.js";
 import { Download } from "./download.js";
 import type { DownloadOptions } from "./file-response.js";
 
@@ -76,15 +76,15 @@ export class RemoteSource implements FileSource {
     const earlier = file === configFile ? undefined : await this.#entry?.earlier(file.name, url, isPinned);
     const download = await Download.open(url, { ...this.#downloads, isPinned, noStore: () => this.#isStoredHere(file) }, earlier);
     if (download === undefined) return this.#absent(file);
-    this.#verifier.check(file, download);
+    const checkArrived = this.#verifier.check(file, download);
     this.#progress.expect(file.name, download.length);
     if (file === configFile) this.#pin(download);
     const length = download.isWhole ? this.#lengthOf(file, download) : 0;
-    const arrive = (): ArrivingFile => new ArrivingFile(length, (pieces) => this.#read(file, download, pieces));
+    const arrive = (): ArrivingFile => new ArrivingFile(length, (pieces) => this.#read(file, download, checkArrived, pieces));
     return {
       name: file.name,
       length: download.length,
-      read: () => this.#read(file, download),
+      read: () => this.#read(file, download, checkArrived),
       arrive: this.#arrives && isReadForward(file) && length >= largeFileBytes ? arrive : undefined,
       cancel: () => download.cancel(),
     };
@@ -141,7 +141,7 @@ export class RemoteSource implements FileSource {
     if (!file.required || file.replacements !== undefined) this.#progress.report(file.name, 0, 0);
   }
 
-  async #read({ name }: ModelFile, download: Download, pieces?: PieceListener): Promise<Blob> {
+  async #read({ name }: ModelFile, download: Download, checkArrived: ArrivalCheck, pieces?: PieceListener): Promise<Blob> {
     const entry = this.#entry;
     const listed = this.#validListing?.large.get(name)?.sha256;
     return download.read({
@@ -149,6 +149,7 @@ export class RemoteSource implements FileSource {
         entry === undefined ? Promise.resolve(new BlobSink(pieces)) : entry.openSink(name, version, start, pieces),
       onReused: () => entry?.reuse(name),
       onBytes: (loaded, total) => this.#progress.report(name, loaded, total),
+      checkArrived,
       newSha256: () => this.#platform.newSha256(),
       expected: listed === undefined ? [] : [listed],
     });
