@@ -40,8 +40,8 @@ export async function loadShared(
   const { signal, onProgress, workers } = plan.options;
   const { text: key, isPortable } = sharingKey(plan.location, plan.options);
   // With workers: 0 the engine is on this thread.
-  const open = isPortable && workers !== 0 ? platform.openTabLink : undefined;
-  const model = models.get(key) ?? startLoading(platform, plan, key, open);
+  const openLink = isPortable && workers !== 0 ? platform.openTabLink : undefined;
+  const model = models.get(key) ?? addModel(platform, plan, key, openLink);
   model.users++;
   try {
     const { scorer, info } = await whileListening(model, onProgress, abortable(model.loading, signal));
@@ -53,7 +53,8 @@ export async function loadShared(
   }
 }
 
-function startLoading(platform: Platform, callersPlan: LoadPlan, key: string, open: OpenTabLink | undefined): SharedModel {
+/** Starts to load a model for its first user. */
+function addModel(platform: Platform, callersPlan: LoadPlan, key: string, openLink: OpenTabLink | undefined): SharedModel {
   const controller = new AbortController();
   const listeners = new Set<Listener>();
   const onProgress = (progress: DownloadProgress): void => {
@@ -64,16 +65,16 @@ function startLoading(platform: Platform, callersPlan: LoadPlan, key: string, op
   const hub = { revision: undefined, baseUrl: undefined, token: undefined };
   const plan = { ...callersPlan, options: { ...callersPlan.options, hub, signal: controller.signal, onProgress } };
   const loadHere = (): Promise<LoadedModel> => loadPlanned(platform, plan);
-  const loadShared = async (name: string, open: OpenTabLink): Promise<LoadedModel> => {
+  const loadInTabsOrHere = async (open: OpenTabLink): Promise<LoadedModel> => {
     try {
-      return await loadInTabs(platform, plan, open, name);
+      return await loadInTabs(platform, plan, open, nameOf(platform, key));
     } catch (error) {
       if (!(error instanceof NotSharedError)) throw error;
       const { scorer, info } = await loadHere();
       return { scorer, info: withWarnings(info, [error.message]) };
     }
   };
-  const loading = open === undefined ? loadHere() : loadShared(nameOf(platform, key), open);
+  const loading = openLink === undefined ? loadHere() : loadInTabsOrHere(openLink);
   const model: SharedModel = { loading, controller, listeners, numbers: { next: 0 }, lastProgress: undefined, users: 0 };
   models.set(key, model);
   // After a failure, the next user tries again.
