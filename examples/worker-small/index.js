@@ -7,9 +7,9 @@ import "ranklet/small-model";
 let handler;
 
 export default {
-  fetch(request, env) {
+  fetch(request, env, context) {
     // The model is loaded for the first request that needs it, and kept. `wrangler secret put API_KEY` sets a key.
     handler ??= createHandler(() => Reranker.load("ranklet/small"), { model: "ranklet/small", apiKeys: env.API_KEY });
-    return handler(request);
+    return handler(request, env, context);
   },
 };

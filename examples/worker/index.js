@@ -6,9 +6,9 @@ import { createHandler } from "ranklet/server";
 let handler;
 
 export default {
-  fetch(request, env) {
+  fetch(request, env, context) {
     // The model is loaded for the first request that needs it, and kept. `wrangler secret put API_KEY` sets a key.
     handler ??= createHandler(() => Reranker.load("/default/", { fetch: env.ASSETS }), { apiKeys: env.API_KEY });
-    return handler(request);
+    return handler(request, env, context);
   },
 };

@@ -1,8 +1,6 @@
 import { RankletError } from "../errors.js";
 import { abortWithError, linkAbort } from "../util/abort.js";
-
-/** Max delay of a timer, 24.8 days. A longer one would end at once. */
-const maxDelay = 0x7fff_ffff;
+import { maxTimerMs } from "../util/check.js";
 
 /** The share of the time until the deadline that a micro-batch may take, so that the last one is not lost. */
 const stepShare = 0.1;
@@ -27,7 +25,7 @@ export class Deadline {
     this.maxStepMs = ms === undefined ? undefined : ms * stepShare;
     this.#unlink = linkAbort(this.#controller, signal);
     const delay = Math.max(0, this.#at - performance.now());
-    if (delay <= maxDelay) this.#timer = setTimeout(() => this.#end(), delay);
+    if (delay <= maxTimerMs) this.#timer = setTimeout(() => this.#end(), delay);
   }
 
   /** Aborted at the deadline. */

@@ -32,12 +32,19 @@ export class Admission {
     if (this.#closed) throw unavailable("the server is shutting down");
   }
 
+  /** @throws HttpError 429 if too many wait, 503 after `close` */
+  expectRoom(): void {
+    this.expectOpen();
+    if (this.#running < this.#maxConcurrent || this.#waiting.length < this.#maxQueue) return;
+    throw new HttpError(429, "too many requests are waiting", { headers: { "retry-after": String(this.#retryAfter()) } });
+  }
+
   /**
    * Runs `work` when it is its turn.
    * @throws HttpError 429 if too many wait, 503 after `close`; RankletError `aborted` if the client leaves the queue; errors of `work`
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    this.expectOpen();
+    this.expectRoom();
     if (this.#running >= this.#maxConcurrent) await this.#wait(signal);
     else this.#running++;
     const started = performance.now();
@@ -58,9 +65,6 @@ export class Admission {
 
   /** Waits for a place, which `#release` hands over. */
   #wait(signal: AbortSignal): Promise<void> {
-    if (this.#waiting.length >= this.#maxQueue) {
-      throw new HttpError(429, "too many requests are waiting", { headers: { "retry-after": String(this.#retryAfter()) } });
-    }
     return new Promise((resolve, reject) => {
       const start = (): void => {
         signal.removeEventListener("abort", leave);

@@ -16,59 +16,56 @@ const surrogateEscape = /\\ud[89a-f]/i;
  * @throws HttpError 400 for other content and for a client that is too slow, 413 for more bytes than the limit
  */
 export async function readJsonObject(request: Request, limits: BodyLimits): Promise<Readonly<Record<string, unknown>>> {
-  const bytes = await readBytes(request, limits);
   let value: unknown;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const text = await readText(request, limits);
+    if (text === "") throw new HttpError(400, "the body is empty; send a JSON object");
     value = surrogateEscape.test(text)
       ? JSON.parse(text, (_key, item: unknown) => (typeof item === "string" ? wellFormed(item) : item))
       : JSON.parse(text);
   } catch (error) {
-    throw new HttpError(400, bytes.length === 0 ? "the body is empty; send a JSON object" : "the body is not valid JSON in UTF-8", {
-      cause: error,
-    });
+    if (error instanceof HttpError) throw error;
+    throw new HttpError(400, "the body is not valid JSON in UTF-8", { cause: error });
   }
   if (isObject(value)) return value;
   throw new HttpError(400, `the body must be a JSON object, not ${kindOf(value)}`);
 }
 
-/** Reads the whole body, without holding more than the limit. */
-async function readBytes(request: Request, { maxBodyBytes, bodyTimeoutMs }: BodyLimits): Promise<Uint8Array> {
+/**
+ * Reads the whole body, without holding more than the limit.
+ * @throws HttpError; TypeError for bytes that are not UTF-8
+ */
+async function readText(request: Request, { maxBodyBytes, bodyTimeoutMs }: BodyLimits): Promise<string> {
   if (Number(request.headers.get("content-length")) > maxBodyBytes) throw tooLarge(maxBodyBytes);
   const reader = request.body?.getReader();
-  if (reader === undefined) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
+  if (reader === undefined) return "";
+  // Decoded as it arrives, because the text and all bytes at once would take twice the memory.
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
   let length = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<never>((_, reject) => {
     // 408 would be retried by some clients.
     timer = setTimeout(() => reject(new HttpError(400, `the body did not arrive within ${bodyTimeoutMs} ms`)), bodyTimeoutMs);
   });
+  const next = () =>
+    Promise.race([reader.read(), timeout]).catch((error: unknown) => {
+      throw error instanceof HttpError ? error : new HttpError(400, "the body was cut off", { cause: error });
+    });
   try {
     for (;;) {
-      const { done, value } = await Promise.race([reader.read(), timeout]);
-      if (done) return joined(chunks, length);
+      const { done, value } = await next();
+      if (done) return text + decoder.decode();
       length += value.length;
       if (length > maxBodyBytes) throw tooLarge(maxBodyBytes);
-      chunks.push(value);
+      text += decoder.decode(value, { stream: true });
     }
   } catch (error) {
     reader.cancel(error).catch(() => {});
-    if (error instanceof HttpError) throw error;
-    throw new HttpError(400, "the body was cut off", { cause: error });
+    throw error;
   } finally {
     clearTimeout(timer);
   }
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let start = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, start);
-    start += chunk.length;
-  }
-  return bytes;
 }
 
 function tooLarge(maxBytes: number): HttpError {

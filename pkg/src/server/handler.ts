@@ -1,4 +1,5 @@
 import type { Scores } from "../types.js";
+import { abortable } from "../util/abort.js";
 import { loadOnce } from "../util/load-once.js";
 import { corsHeaders, KeyCheck, preflightHeaders } from "./access.js";
 import { Admission } from "./admission.js";
@@ -9,11 +10,20 @@ import { Metrics } from "./metrics.js";
 import { type HandlerOptions, type RerankerSource, readSettings, type ServedReranker, type Settings } from "./options.js";
 import { readRerankRequest, readScoreRequest, withoutInputs } from "./rerank-request.js";
 import { rerankBody, scoreBody } from "./rerank-response.js";
-import { scorePairs } from "./score-pairs.js";
+import { type Scored, scorePairs } from "./score-pairs.js";
+
+/** The context of a request, as Cloudflare Workers have it. */
+export interface RequestContext {
+  waitUntil?(promise: Promise<unknown>): void;
+}
 
 /** A `fetch`-style function: it answers a request, and never rejects. */
 export interface RerankHandler {
-  (request: Request): Promise<Response>;
+  /**
+   * @param _env not used; it is here because a Worker's `fetch` has the context as its third argument
+   * @param context kept until the request is answered, so that a client that leaves does not stop what other requests wait for
+   */
+  (request: Request, _env?: unknown, context?: RequestContext): Promise<Response>;
   /** Refuses new requests with 503. Resolves when the requests under way are answered. The reranker stays loaded. */
   close(): Promise<void>;
 }
@@ -31,6 +41,9 @@ const routes = {
 } as const satisfies Readonly<Record<string, "GET" | "POST">>;
 type Route = keyof typeof routes;
 
+/** How often the timer of a request runs, in milliseconds. It does nothing. */
+const timerMs = 10_000;
+
 /**
  * Creates a function that answers requests to rerank documents, in the formats of Cohere, Jina, Voyage, Together, Text
  * Embeddings Inference, vLLM and Infinity.
@@ -38,12 +51,30 @@ type Route = keyof typeof routes;
  */
 export function createHandler(source: RerankerSource, options?: HandlerOptions): RerankHandler {
   const server = new Server(source, readSettings(options));
-  return Object.assign((request: Request) => server.answer(request), { close: () => server.close() });
+  const handle = (request: Request, _env?: unknown, context?: RequestContext): Promise<Response> => {
+    const answer = server.answer(request, context);
+    if (context?.waitUntil !== undefined) keepAlive(context, answer);
+    return answer;
+  };
+  return Object.assign(handle, { close: () => server.close() });
+}
+
+/**
+ * Keeps a request's context until the answer is there. When a client leaves, workerd would drop the promises of its request without
+ * settling them, and the request would keep its turn forever.
+ */
+function keepAlive(context: RequestContext, answer: Promise<Response>): void {
+  // workerd takes a request for hung, and ends it, if it waits for other requests alone, as for its turn. A timer is its own.
+  const timer = setInterval(() => {}, timerMs);
+  context.waitUntil?.(answer.finally(() => clearInterval(timer)));
 }
 
 /** A request while it is answered. The dialect, in which errors are answered too, is known after the body is read. */
 interface Exchange {
   readonly request: Request;
+  readonly context: RequestContext | undefined;
+  /** When the request came, by `performance.now()`. */
+  readonly started: number;
   dialect: Dialect;
 }
 
@@ -65,12 +96,12 @@ class Server {
     return this.#admission.close();
   }
 
-  async answer(request: Request): Promise<Response> {
+  async answer(request: Request, context: RequestContext | undefined): Promise<Response> {
     const { corsOrigins } = this.#settings;
     if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflightHeaders(corsOrigins, request) });
     const headers = corsHeaders(corsOrigins, request);
     const route = this.#route(request);
-    const exchange: Exchange = { request, dialect: "documents" };
+    const exchange: Exchange = { request, context, started: performance.now(), dialect: "documents" };
     let response: Response;
     try {
       response = await this.#respond(exchange, route);
@@ -131,16 +162,13 @@ class Server {
   }
 
   async #rerank(exchange: Exchange, route: Route): Promise<Response> {
-    const started = performance.now();
-    const { request } = exchange;
-    const body = withoutInputs(await readJsonObject(request, this.#settings));
+    const { request, started } = exchange;
+    const body = withoutInputs(await this.#body(request));
     exchange.dialect = dialectOf(route, body);
     const fields = readRerankRequest(body, exchange.dialect, this.#settings);
     const { longDocuments, model } = this.#settings;
-    const response = await this.#admission.run(request.signal, async () => {
-      const reranker = await this.#reranker();
-      checkScores(reranker, fields.scores, exchange.dialect);
-      return reranker.rerank({
+    const response = await this.#scored(exchange, fields, (reranker) =>
+      reranker.rerank({
         query: fields.query,
         documents: fields.documents,
         topN: fields.topN,
@@ -155,30 +183,52 @@ class Server {
         scores: fields.scores,
         highlights: fields.highlights,
         signal: request.signal,
-      });
-    });
-    const { usage, timings } = response;
-    this.#metrics.countScored(
-      { documents: fields.documents.length, tokens: usage.tokens, cacheHits: timings.cacheHits },
-      (performance.now() - started) / 1000,
+      }),
     );
     return Response.json(rerankBody(exchange.dialect, fields, response, model));
   }
 
-  async #score({ request }: Exchange): Promise<Response> {
-    const started = performance.now();
-    const fields = readScoreRequest(await readJsonObject(request, this.#settings), this.#settings);
-    const { scores, tokens, cacheHits } = await this.#admission.run(request.signal, async () => {
-      const reranker = await this.#reranker();
-      checkScores(reranker, fields.scores, "documents");
-      return scorePairs(reranker, fields, {
-        longDocuments: this.#settings.longDocuments,
-        maxTokensPerDocument: this.#settings.maxTokensPerDocument,
-        signal: request.signal,
-      });
+  async #score(exchange: Exchange): Promise<Response> {
+    const { request } = exchange;
+    const fields = readScoreRequest(await this.#body(request), this.#settings);
+    const { longDocuments, maxTokensPerDocument, model } = this.#settings;
+    const { scores, usage } = await this.#scored(exchange, fields, (reranker) =>
+      scorePairs(reranker, fields, { longDocuments, maxTokensPerDocument, signal: request.signal }),
+    );
+    return Response.json(scoreBody(scores, usage.tokens, model));
+  }
+
+  /** Reads the body of a request, unless the server would refuse the request in any case. */
+  async #body(request: Request): ReturnType<typeof readJsonObject> {
+    this.#admission.expectRoom();
+    return readJsonObject(request, this.#settings);
+  }
+
+  /** Calls `score` with the reranker when it is the request's turn, and counts what it has scored. */
+  async #scored<T extends Scored>(
+    exchange: Exchange,
+    { documents, scores }: { readonly documents: readonly unknown[]; readonly scores: Scores },
+    score: (reranker: ServedReranker) => Promise<T>,
+  ): Promise<T> {
+    const { request, started, dialect } = exchange;
+    const scored = await this.#admission.run(request.signal, async () => {
+      const reranker = await this.#load(exchange);
+      checkScores(reranker, scores, dialect);
+      return score(reranker);
     });
-    this.#metrics.countScored({ documents: fields.documents.length, tokens, cacheHits }, (performance.now() - started) / 1000);
-    return Response.json(scoreBody(scores, tokens, this.#settings.model));
+    const { usage, timings } = scored;
+    this.#metrics.countScored(
+      { documents: documents.length, tokens: usage.tokens, cacheHits: timings.cacheHits },
+      (performance.now() - started) / 1000,
+    );
+    return scored;
+  }
+
+  /** Returns the reranker. A request that is aborted stops waiting for it, and loading goes on for the others. */
+  #load({ request, context }: Exchange): Promise<ServedReranker> {
+    const loading = this.#reranker();
+    context?.waitUntil?.(loading.catch(() => {}));
+    return abortable(loading, request.signal);
   }
 
   #failure(dialect: Dialect, error: unknown): Response {

@@ -1,7 +1,17 @@
 import { RankletError } from "../errors.js";
 import type { Reranker } from "../index.js";
 import type { LongDocuments } from "../types.js";
-import { array, type Check, callback, checkOptions, nonNegativeInteger, oneOf, positiveInteger, string } from "../util/check.js";
+import {
+  array,
+  type Check,
+  callback,
+  checkOptions,
+  maxTimerMs,
+  nonNegativeInteger,
+  oneOf,
+  positiveInteger,
+  string,
+} from "../util/check.js";
 import { longDocumentsValues } from "../util/union-values.js";
 
 /**
@@ -87,7 +97,7 @@ export function readSettings(options: HandlerOptions | undefined): Settings {
     apiKeys: checked.apiKeys ?? [],
     corsOrigins: checked.cors ?? [],
     maxBodyBytes: checked.maxBodyBytes ?? 16 * 1024 * 1024,
-    bodyTimeoutMs: checked.bodyTimeoutMs ?? 30_000,
+    bodyTimeoutMs: Math.min(checked.bodyTimeoutMs ?? 30_000, maxTimerMs),
     maxDocuments: checked.maxDocuments ?? 1000,
     maxTokensPerDocument: checked.maxTokensPerDocument,
     longDocuments: checked.longDocuments ?? "truncate",

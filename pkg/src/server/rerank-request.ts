@@ -222,8 +222,8 @@ class Fields {
   }
 }
 
-/** Returns a text, which may also be an object with `text`. */
-function textOf(value: unknown): string | undefined {
+/** Returns a text, which may also be an object with `text`. Returns `undefined` for anything else. */
+export function textOf(value: unknown): string | undefined {
   const text = isObject(value) ? value["text"] : value;
   return typeof text === "string" ? text : undefined;
 }

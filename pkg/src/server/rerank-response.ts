@@ -1,6 +1,6 @@
 import type { RerankResponse } from "../types.js";
 import type { Dialect } from "./dialect.js";
-import type { RerankRequest } from "./rerank-request.js";
+import { type RerankRequest, textOf } from "./rerank-request.js";
 
 /** The number of documents that Cohere counts as one search. */
 const documentsPerSearch = 100;
@@ -15,7 +15,7 @@ export function rerankBody(dialect: Dialect, request: RerankRequest, { results, 
       index,
       score,
       ...(modelScore !== undefined && { model_score: modelScore }),
-      ...(request.returnDocuments && { text: textOf(request.documents[index]) }),
+      ...(request.returnDocuments && { text: textEcho(request.documents[index]) }),
       ...(highlights !== undefined && { highlights }),
     }));
   }
@@ -61,12 +61,13 @@ function usageBody(tokens: number): unknown {
 
 /** Returns a document as the dialect's clients read it: Voyage and Infinity a string, the others an object. */
 function echo(dialect: Dialect, document: string | object | undefined): unknown {
-  if (dialect === "voyage" || dialect === "infinity") return textOf(document);
+  if (dialect === "voyage" || dialect === "infinity") return textEcho(document);
   return typeof document === "string" ? { text: document } : document;
 }
 
-function textOf(document: string | object | undefined): unknown {
-  return typeof document === "object" && "text" in document ? document.text : document;
+/** Returns a document as a string: its text, or as JSON if it has none, because its clients read no objects. */
+function textEcho(document: string | object | undefined): string {
+  return textOf(document) ?? JSON.stringify(document);
 }
 
 /** Seconds since 1970. */

@@ -1,13 +1,19 @@
-import type { DocumentOptions } from "../types.js";
+import type { DocumentOptions, RerankResponse } from "../types.js";
 import type { ServedReranker } from "./options.js";
 import type { ScoreRequest } from "./rerank-request.js";
+
+/** The part of a response that metrics count. */
+export interface Scored {
+  readonly usage: Pick<RerankResponse["usage"], "tokens">;
+  readonly timings: Pick<RerankResponse["timings"], "cacheHits">;
+}
 
 /** Scores pairs in input order. Documents of the same query are scored in one call. */
 export async function scorePairs(
   reranker: ServedReranker,
   { queries, documents, scores: kind }: ScoreRequest,
   options: DocumentOptions & { readonly signal: AbortSignal },
-): Promise<{ readonly scores: readonly number[]; readonly tokens: number; readonly cacheHits: number }> {
+): Promise<Scored & { readonly scores: readonly number[] }> {
   const scores = new Array<number>(documents.length);
   let [tokens, cacheHits] = [0, 0];
   for (const [query, indices] of pairsByQuery(queries, documents.length)) {
@@ -21,7 +27,7 @@ export async function scorePairs(
     tokens += usage.tokens;
     cacheHits += timings.cacheHits;
   }
-  return { scores, tokens, cacheHits };
+  return { scores, usage: { tokens }, timings: { cacheHits } };
 }
 
 /** Returns the indices of the pairs of each query. A single query belongs to all pairs. */

@@ -74,6 +74,9 @@ export function iterable(value: unknown, name: string): Iterable<unknown> {
 /** The largest number that the engine takes: its numbers have 32 bits. */
 export const maxUint32 = 0xffff_ffff;
 
+/** Max delay of a timer in milliseconds, 24.8 days. A longer one would end at once. */
+export const maxTimerMs = 0x7fff_ffff;
+
 /** Whether a value is an object other than an array. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

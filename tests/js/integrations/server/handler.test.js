@@ -111,6 +111,23 @@ describe("a ranking", () => {
     );
   });
 
+  test("documents without a text are echoed as JSON to clients that read strings", async () => {
+    const objects = documents.map((body, id) => ({ id, body, text: 5 }));
+    const fields = { query, rank_fields: ["body"], return_documents: true };
+    const { post } = client(reranker);
+    for (const [path, more] of [
+      ["/rerank", {}],
+      ["/v1/rerank", { top_k: 3 }],
+    ]) {
+      const { results } = await (await post(path, { ...fields, ...more, documents: objects })).json();
+      assert.equal(results[0].document, JSON.stringify(objects[best]), path);
+    }
+    const rows = await (await post("/rerank", { ...fields, texts: objects })).json();
+    assert.equal(rows[0].text, JSON.stringify(objects[best]));
+    const { results } = await (await post("/v1/rerank", { ...fields, documents: objects })).json();
+    assert.deepEqual(results[0].document, objects[best]);
+  });
+
   test("optional fields may be null, and unknown fields are left alone", async () => {
     const { post } = client(reranker);
     const plain = (await (await post("/v1/rerank", { query, documents })).json()).results;

@@ -94,6 +94,32 @@ describe("a bad body", () => {
     await expectError(await client(quick, { bodyTimeoutMs: 50 }).post("/v1/rerank", slow), 400, /did not arrive within 50 ms/);
   });
 
+  test("has all the time of a limit that is longer than a timer's", async () => {
+    const bytes = new TextEncoder().encode(JSON.stringify(valid));
+    const slow = new ReadableStream({
+      start: (controller) =>
+        setTimeout(() => {
+          controller.enqueue(bytes);
+          controller.close();
+        }, 50),
+    });
+    assert.equal((await client(quick, { bodyTimeoutMs: 2 ** 31 }).post("/v1/rerank", slow)).status, 200);
+  });
+
+  test("may be cut between the bytes of a character", async () => {
+    const bytes = new TextEncoder().encode(JSON.stringify({ query, documents: ["café 🦀"], return_documents: true }));
+    const single = new ReadableStream({
+      start: (controller) => {
+        for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
+        controller.close();
+      },
+    });
+    const { results } = await (await client(quick).post("/v1/rerank", single)).json();
+    assert.deepEqual(results[0].document, { text: "café 🦀" });
+    const cut = bytes.subarray(0, bytes.indexOf(0xf0) + 1);
+    await expectError(await client(quick).get("/v1/rerank", { method: "POST", body: cut }), 400, /UTF-8/);
+  });
+
   test("whose connection breaks is given up", async () => {
     const broken = new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode('{"query":')),
@@ -202,6 +228,39 @@ describe("a full server", () => {
     );
   });
 
+  /** A body that counts how often it is asked for bytes. */
+  function countedBody() {
+    const body = new ReadableStream(
+      {
+        pull: (controller) => {
+          counts.reads++;
+          controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const counts = { reads: 0, body };
+    return counts;
+  }
+
+  test("and a closed one refuse a request without reading its body", async () => {
+    const reranker = manualReranker();
+    const { post, handler } = client(reranker, { maxConcurrent: 1, maxQueue: 0 });
+    const first = post("/v1/rerank", valid);
+    await sleep(10);
+    const bodies = [countedBody(), countedBody(), countedBody()];
+    await expectError(await post("/v1/rerank", bodies[0].body), 429, /too many requests/);
+    await expectError(await post("/score", bodies[1].body), 429, /too many requests/);
+    reranker.calls[0].release();
+    assert.equal((await first).status, 200);
+    await handler.close();
+    await expectError(await post("/v1/rerank", bodies[2].body), 503, /shutting down/);
+    assert.deepEqual(
+      bodies.map(({ reads }) => reads),
+      [0, 0, 0],
+    );
+  });
+
   test("forgets a client that hangs up while it waits", async () => {
     const reranker = manualReranker();
     const { post, get } = client(reranker, { maxConcurrent: 1, maxQueue: 1 });
@@ -233,6 +292,82 @@ test("a client that hangs up aborts its ranking", async () => {
   assert.equal(reranker.calls[0].signal.aborted, true);
   reranker.calls[0].reject(new RankletError("aborted", "aborted"));
   assert.equal((await answer).status, 499);
+});
+
+for (const [path, body] of [
+  ["/v1/rerank", valid],
+  ["/score", { text_1: query, text_2: documents }],
+]) {
+  test(`a client of ${path} that hangs up while the model loads leaves its turn, and the model loads on for the next`, async () => {
+    let finish;
+    let loads = 0;
+    const load = () => {
+      loads++;
+      return new Promise((resolve) => (finish = () => resolve(quick)));
+    };
+    const { post } = client(load, { maxConcurrent: 1, maxQueue: 0 });
+    const controller = new AbortController();
+    const left = post(path, body, { signal: controller.signal });
+    await sleep(10);
+    controller.abort();
+    assert.equal((await left).status, 499);
+    const next = post(path, body);
+    await sleep(10);
+    finish();
+    assert.equal((await next).status, 200);
+    assert.equal(loads, 1);
+  });
+}
+
+describe("the context of a Worker's request", () => {
+  /** A context that collects what it is told to wait for. */
+  function fakeContext() {
+    return {
+      promises: [],
+      waitUntil(promise) {
+        this.promises.push(promise);
+      },
+    };
+  }
+  const request = (signal) => new Request("http://localhost/v1/rerank", { method: "POST", body: JSON.stringify(valid), signal });
+
+  test("is kept for the whole answer", { timeout: 10_000 }, async () => {
+    const reranker = manualReranker();
+    const { handler } = client(reranker);
+    const context = fakeContext();
+    const answer = handler(request(), {}, context);
+    assert.equal(context.promises.length, 1);
+    await sleep(10);
+    reranker.calls[0].release();
+    assert.equal(await context.promises[0], await answer);
+  });
+
+  test("is kept for the load too, because others wait for it", { timeout: 10_000 }, async () => {
+    for (const end of ["resolve", "reject"]) {
+      let loading;
+      const { handler } = client(() => new Promise((resolve, reject) => (loading = { resolve, reject })));
+      const context = fakeContext();
+      const controller = new AbortController();
+      const answer = handler(request(controller.signal), {}, context);
+      await sleep(10);
+      controller.abort();
+      assert.equal((await answer).status, 499);
+      let loaded = false;
+      const kept = Promise.all(context.promises).then(() => (loaded = true));
+      await sleep(10);
+      assert.equal(loaded, false);
+      loading[end](quick);
+      // Also after a failure: workerd logs promises that reject.
+      await kept;
+    }
+  });
+
+  test("may be anything else in other runtimes", async () => {
+    const { handler } = client(quick);
+    for (const extra of [[], [undefined, undefined], [{ remoteAddr: {} }], [{ incoming: {} }, {}], [0, null]]) {
+      assert.equal((await handler(request(), ...extra)).status, 200);
+    }
+  });
 });
 
 test("close refuses new requests and waits for those under way, each time it is called", { timeout: 10_000 }, async () => {
