@@ -1,9 +1,9 @@
 // The entry `ranklet/ai-sdk`: a provider of reranking models for `rerank` of the AI SDK, versions 6 and 7.
 import { type DocumentOptions, type LoadOptions, RankletError, type Reranker, type Scores } from "ranklet";
 
-import { throwIfAborted } from "../util/abort.js";
-import { checkOptions, unchecked } from "../util/check.js";
-import { lazyReranker, rerankerChecks } from "./lazy-reranker.js";
+import { abortable, throwIfAborted } from "../util/abort.js";
+import { type Check, checkOptions, unchecked } from "../util/check.js";
+import { lazyReranker, modelChecks, passedOnChecks } from "./lazy-reranker.js";
 
 /** A value that JSON can hold. */
 type Json = null | string | number | boolean | { [key: string]: Json | undefined } | Json[];
@@ -72,7 +72,7 @@ export interface RankletProviderSettings {
 export function createRanklet(settings: RankletProviderSettings = {}): RankletProvider {
   const { rerankers = {}, loadOptions } = checkOptions("createRanklet", settings, {
     rerankers: unchecked<NonNullable<RankletProviderSettings["rerankers"]>>,
-    loadOptions: rerankerChecks.loadOptions,
+    loadOptions: modelChecks.loadOptions,
   });
   const models = new Map<string, RankletModel>();
   const rerankingModel = (modelId: string): RankletModel => {
@@ -105,12 +105,18 @@ export function createRanklet(settings: RankletProviderSettings = {}): RankletPr
 /** The provider with default settings. */
 export const ranklet: RankletProvider = createRanklet();
 
+const optionChecks = {
+  ...passedOnChecks,
+  rankFields: unchecked<NonNullable<DocumentOptions["rankFields"]>>,
+  structured: unchecked<NonNullable<DocumentOptions["structured"]>>,
+} satisfies Readonly<Record<keyof RankletProviderOptions, Check<unknown>>>;
+
 async function rerank(load: () => Promise<Reranker>, modelId: string, call: RerankingCall): Promise<RerankingAnswer> {
   const { abortSignal: signal, query, topN } = call;
   throwIfAborted(signal);
-  const options = (call.providerOptions?.["ranklet"] ?? {}) as RankletProviderOptions;
+  const options = checkOptions("providerOptions.ranklet", call.providerOptions?.["ranklet"], optionChecks);
   const documents = call.documents.values.map((value, index) => documentOf(value, index, call.documents.type, options));
-  const reranker = await load();
+  const reranker = await abortable(load(), signal);
   const { results, usage, timings, backend } = await reranker.rerank({ ...options, query, documents, topN, signal });
   const isJson = call.documents.type === "object" && documents.some((document) => typeof document === "string");
   return {
@@ -143,7 +149,7 @@ function documentOf(
   value: unknown,
   index: number,
   type: "text" | "object",
-  { rankFields, structured }: RankletProviderOptions,
+  { rankFields, structured }: Pick<RankletProviderOptions, "rankFields" | "structured">,
 ): string | object {
   const isText = typeof value === "string";
   if (isText !== (type === "text") || value === null || value === undefined) {

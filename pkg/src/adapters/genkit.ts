@@ -2,8 +2,8 @@
 import { reranker as defineReranker, genkitPluginV2 } from "genkit/plugin";
 import type { DocumentOptions, LoadOptions, Reranker, Scores } from "ranklet";
 
-import { checkOptions, unchecked } from "../util/check.js";
-import { lazyReranker, rerankerChecks } from "./lazy-reranker.js";
+import { type Check, checkOptions, positiveInteger, unchecked } from "../util/check.js";
+import { lazyReranker, modelChecks, passedOnChecks } from "./lazy-reranker.js";
 
 /** Options of a call, in Genkit's `options`. */
 export interface RankletCallOptions extends Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument"> {
@@ -23,6 +23,8 @@ export interface RankletPluginOptions {
   readonly loadOptions?: LoadOptions | undefined;
 }
 
+const callOptionChecks = { ...passedOnChecks, k: positiveInteger } satisfies Readonly<Record<keyof RankletCallOptions, Check<unknown>>>;
+
 /**
  * Creates the plug-in. It loads a model when the model is first used.
  * @throws RankletError `input` for an unknown option
@@ -30,7 +32,7 @@ export interface RankletPluginOptions {
 export function ranklet(options: RankletPluginOptions = {}): ReturnType<typeof genkitPluginV2> {
   const { rerankers = { default: undefined }, loadOptions } = checkOptions("ranklet", options, {
     rerankers: unchecked<NonNullable<RankletPluginOptions["rerankers"]>>,
-    loadOptions: rerankerChecks.loadOptions,
+    loadOptions: modelChecks.loadOptions,
   });
   return genkitPluginV2({
     name: "ranklet",
@@ -38,7 +40,7 @@ export function ranklet(options: RankletPluginOptions = {}): ReturnType<typeof g
       Object.entries(rerankers).map(([name, model]) => {
         const load = lazyReranker(model === undefined || typeof model === "string" ? { model, loadOptions } : { reranker: model });
         return defineReranker({ name }, async (query, documents, options) => {
-          const { k, ...settings } = (options ?? {}) as RankletCallOptions;
+          const { k, ...settings } = checkOptions("rerank", options, callOptionChecks);
           const loaded = await load();
           const { results } = await loaded.rerank({
             ...settings,

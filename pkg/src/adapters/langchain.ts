@@ -1,9 +1,9 @@
 // The entry `ranklet/langchain`: a document compressor for LangChain.js.
 import type { DocumentOptions, RerankResult, Scores } from "ranklet";
 
-import { throwIfAborted } from "../util/abort.js";
+import { abortable, throwIfAborted } from "../util/abort.js";
 import { abortSignal, checkOptions, positiveInteger } from "../util/check.js";
-import { lazyReranker, type RerankerOptions, rerankChecks, rerankerChecks } from "./lazy-reranker.js";
+import { lazyReranker, type ModelChoice, modelChecks, passedOnChecks } from "./lazy-reranker.js";
 
 /** A document of LangChain. */
 export interface LangChainDocument {
@@ -13,7 +13,7 @@ export interface LangChainDocument {
 }
 
 /** Options of a `RankletRerank`. */
-export interface RankletRerankOptions extends RerankerOptions, Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument"> {
+export interface RankletRerankOptions extends ModelChoice, Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument"> {
   /** Max number of documents that are returned, at least 1. Default: all. */
   readonly topN?: number | undefined;
   /** Default `"model"`. */
@@ -22,7 +22,7 @@ export interface RankletRerankOptions extends RerankerOptions, Pick<DocumentOpti
   readonly signal?: AbortSignal | undefined;
 }
 
-const checks = { ...rerankerChecks, ...rerankChecks, topN: positiveInteger, signal: abortSignal };
+const checks = { ...modelChecks, ...passedOnChecks, topN: positiveInteger, signal: abortSignal };
 
 /**
  * A document compressor, for `ContextualCompressionRetriever` and others that call `compressDocuments`. It returns copies of
@@ -30,7 +30,7 @@ const checks = { ...rerankerChecks, ...rerankChecks, topN: positiveInteger, sign
  */
 export class RankletRerank {
   readonly #load: ReturnType<typeof lazyReranker>;
-  readonly #options: Omit<RankletRerankOptions, keyof RerankerOptions>;
+  readonly #options: Omit<RankletRerankOptions, keyof ModelChoice>;
 
   /** @throws RankletError `input` for an unknown option, and for a loaded reranker with a model or options to load */
   constructor(options: RankletRerankOptions = {}) {
@@ -67,7 +67,7 @@ export class RankletRerank {
     throwIfAborted(this.#options.signal);
     // LangChain.js calls a compressor for no documents too; they need no model.
     if (documents.length === 0) return [];
-    const reranker = await this.#load();
+    const reranker = await abortable(this.#load(), this.#options.signal);
     return (await reranker.rerank({ ...this.#options, topN, query, documents })).results;
   }
 }

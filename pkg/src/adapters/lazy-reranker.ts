@@ -4,7 +4,7 @@ import { unchecked } from "../util/check.js";
 import { loadOnce } from "../util/load-once.js";
 
 /** The model of an adapter: a loaded reranker, or what `Reranker.load` takes. */
-export interface RerankerOptions {
+export interface ModelChoice {
   /** A loaded reranker. It stays the caller's to dispose. */
   readonly reranker?: Reranker | Promise<Reranker> | undefined;
   /** The model to load when it is first needed. Default: the embedded model. Not with `reranker`. */
@@ -13,15 +13,15 @@ export interface RerankerOptions {
   readonly loadOptions?: LoadOptions | undefined;
 }
 
-/** Checks of `RerankerOptions`. Loading checks the values. */
-export const rerankerChecks = {
-  reranker: unchecked<NonNullable<RerankerOptions["reranker"]>>,
+/** Checks of `ModelChoice`. Loading checks the values. */
+export const modelChecks = {
+  reranker: unchecked<NonNullable<ModelChoice["reranker"]>>,
   model: unchecked<ModelSource>,
   loadOptions: unchecked<LoadOptions>,
 };
 
 /** Checks of options that an adapter passes to `rerank`, which checks the values. */
-export const rerankChecks = {
+export const passedOnChecks = {
   longDocuments: unchecked<NonNullable<DocumentOptions["longDocuments"]>>,
   maxTokensPerDocument: unchecked<number>,
   scores: unchecked<NonNullable<ScoringOptions["scores"]>>,
@@ -31,7 +31,7 @@ export const rerankChecks = {
  * Returns a function that resolves with the reranker. It loads the model in the first call, and again after a failure.
  * @throws RankletError `input` for a loaded reranker with a model or options to load
  */
-export function lazyReranker({ reranker, model, loadOptions }: RerankerOptions): () => Promise<Reranker> {
+export function lazyReranker({ reranker, model, loadOptions }: ModelChoice): () => Promise<Reranker> {
   if (reranker !== undefined && (model !== undefined || loadOptions !== undefined)) {
     throw new RankletError("input", "reranker is loaded already, so model and loadOptions would have no effect; leave them out");
   }

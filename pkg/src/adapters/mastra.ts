@@ -1,8 +1,8 @@
 // The entry `ranklet/mastra`: a relevance scorer for Mastra's `rerankWithScorer` and its vector query tool.
-import type { Reranker } from "ranklet";
+import { RankletError, type Reranker } from "ranklet";
 
 import { checkOptions } from "../util/check.js";
-import { lazyReranker, type RerankerOptions, rerankerChecks } from "./lazy-reranker.js";
+import { lazyReranker, type ModelChoice, modelChecks } from "./lazy-reranker.js";
 
 /** Mastra's `RelevanceScoreProvider`. */
 export interface RelevanceScorer {
@@ -18,10 +18,11 @@ interface WaitingPair {
 
 /**
  * Creates a scorer. Mastra calls it once per result and does not wait in between: the pairs of all calls are scored at once.
+ * A call rejects with `input` for a model with several labels.
  * @throws RankletError `input` for an unknown option, and for a loaded reranker with a model or options to load
  */
-export function createScorer(options: RerankerOptions = {}): RelevanceScorer {
-  const load = lazyReranker(checkOptions("createScorer", options, rerankerChecks));
+export function createScorer(options: ModelChoice = {}): RelevanceScorer {
+  const load = lazyReranker(checkOptions("createScorer", options, modelChecks));
   let waiting: WaitingPair[] = [];
   const flush = (): void => {
     const pairs = waiting;
@@ -41,6 +42,8 @@ export function createScorer(options: RerankerOptions = {}): RelevanceScorer {
 async function scorePairs(load: () => Promise<Reranker>, waiting: readonly WaitingPair[]): Promise<void> {
   try {
     const reranker = await load();
+    const { numLabels } = reranker.info;
+    if (numLabels !== 1) throw new RankletError("input", `createScorer needs a model with one label, and this one has ${numLabels}`);
     // A sigmoid, because Mastra's sum of scores expects values between 0 and 1.
     const scores = await reranker.score(
       waiting.map(({ pair }) => pair),

@@ -81,6 +81,23 @@ for (const [version, ai] of [
       });
     });
 
+    test("refuses options of rerank that the AI SDK has itself, or whose results it does not return", async () => {
+      for (const options of [{ topN: 1 }, { returnDocuments: true }, { highlights: 1 }, { deadlineMs: 1000 }]) {
+        await assert.rejects(rerank({ providerOptions: { ranklet: options } }), {
+          code: "input",
+          message: /^providerOptions\.ranklet: unknown option "\w+"; .*known are /i,
+        });
+      }
+    });
+
+    test("a signal ends a call that waits for the model", { timeout: 10_000 }, async () => {
+      const waiting = createRanklet({ rerankers: { slow: new Promise(() => {}) } })("slow");
+      const controller = new AbortController();
+      const call = ai.rerank({ model: waiting, query, documents, abortSignal: controller.signal });
+      setTimeout(() => controller.abort("enough"), 20);
+      await assert.rejects(call, { code: "aborted", cause: "enough" });
+    });
+
     test("refuses documents of different types", async () => {
       await assert.rejects(rerank({ documents: ["a", { b: 1 }] }), {
         code: "input",

@@ -62,6 +62,13 @@ describe("a compressor", () => {
     await assert.rejects(new RankletRerank({ reranker, signal }).compressDocuments(documents, query), { code: "aborted", cause: "enough" });
   });
 
+  test("stops at its signal while the model loads", { timeout: 10_000 }, async () => {
+    const controller = new AbortController();
+    const compressor = new RankletRerank({ reranker: new Promise(() => {}), signal: controller.signal });
+    setTimeout(() => controller.abort("enough"), 20);
+    await assert.rejects(compressor.compressDocuments(documents, query), { code: "aborted", cause: "enough" });
+  });
+
   test("ranks texts like CohereRerank, with the scores that are wanted", async () => {
     const rows = await new RankletRerank({ reranker, scores: "raw" }).rerank(question.documents, query);
     const raw = (await reranker.rerank({ query, documents: question.documents, scores: "raw" })).results;

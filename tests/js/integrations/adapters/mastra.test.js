@@ -16,6 +16,7 @@ describe("a scorer", () => {
   test("scores the calls of one microtask at once, with a sigmoid", async () => {
     const calls = [];
     const counted = {
+      info: reranker.info,
       score: (pairs, options) => {
         calls.push(pairs.length);
         return reranker.score(pairs, options);
@@ -36,6 +37,7 @@ describe("a scorer", () => {
   test("rejects every call of a batch that fails, and works afterwards", async () => {
     let attempts = 0;
     const failing = {
+      info: reranker.info,
       score: async (pairs, options) => (attempts++ === 0 ? Promise.reject(new Error("failed")) : reranker.score(pairs, options)),
     };
     const scorer = createScorer({ reranker: failing });
@@ -45,6 +47,14 @@ describe("a scorer", () => {
       ["rejected", "rejected", "rejected"],
     );
     assert.ok((await scorer.getRelevanceScore(query, documents[0])) > 0);
+  });
+
+  test("refuses a model with several labels, whose scores are not one per text", async () => {
+    const scorer = createScorer({ reranker: { info: { numLabels: 3 }, score: async () => [0.1, 0.2, 0.3] } });
+    await assert.rejects(scorer.getRelevanceScore(query, documents[0]), {
+      code: "input",
+      message: /needs a model with one label, and this one has 3/,
+    });
   });
 
   test("refuses an unknown option", () => {

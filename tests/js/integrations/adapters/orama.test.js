@@ -3,6 +3,7 @@ import { after, before, describe, test } from "node:test";
 
 import { create, insertMultiple, search } from "@orama/orama";
 
+import { importBundled } from "../../support/package/bundled-adapter.js";
 import { dist } from "../../support/paths.js";
 import { question } from "../../support/servers/rerank-handler.js";
 
@@ -17,10 +18,10 @@ before(async () => {
 });
 after(() => reranker.dispose());
 
-async function hits(options, params = {}) {
+async function hits(options, params = {}, plugin = pluginRanklet) {
   const database = await create({
     schema: { id: "string", body: "string" },
-    plugins: [pluginRanklet({ reranker, rankFields: ["body"], ...options })],
+    plugins: [plugin({ reranker, rankFields: ["body"], ...options })],
   });
   await insertMultiple(
     database,
@@ -39,6 +40,13 @@ describe("the plug-in", () => {
       found.map(({ id, score }) => ({ index: Number(id), score })),
       expected.filter(({ index }) => known.has(index)),
     );
+  });
+
+  test("ranks in a build without async functions, which Orama waits for by their constructor's name", async () => {
+    const { pluginRanklet: lowered } = await importBundled("orama", { target: "es2016" });
+    const { afterSearch } = lowered({ reranker });
+    assert.equal(Object.getPrototypeOf(afterSearch), Function.prototype);
+    assert.deepEqual(await hits({}, {}, lowered), await hits());
   });
 
   test("returns topN hits, and leaves those after the candidates as they are", async () => {
