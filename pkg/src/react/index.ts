@@ -1,6 +1,6 @@
 "use client";
 // Hooks for React 18 and later. Nothing is loaded on a server, because effects run in browsers only.
-import type { DocumentInput, ModelSource, Reranker } from "ranklet";
+import { type DocumentInput, type ModelSource, RankletError, type Reranker } from "ranklet";
 import { useCallback, useEffect, useRef, useState } from "react";
 
 import { isSameInput } from "../hooks/same-input.js";
@@ -27,7 +27,7 @@ export interface Ranking<D extends DocumentInput = DocumentInput> extends Rankin
  * the last of them.
  */
 export function useReranker(model?: ModelSource, options?: RerankerOptions): RerankerState {
-  const input = useStable({ model, options });
+  const input = useStable("useReranker", { model, options });
   const [state, setState] = useState(loadingReranker);
   useEffect(() => startLoading(input.model, input.options, setState), [input]);
   return state;
@@ -43,7 +43,7 @@ export function useRanking<D extends DocumentInput>(
   documents: readonly D[],
   options?: RankingOptions,
 ): Ranking<D> {
-  const input = useStable({ query, documents, options });
+  const input = useStable("useRanking", { query, documents, options });
   const [state, setState] = useState<RankingState<D>>(noRanking);
   const run = useRef<RankingRun>(undefined);
   useEffect(() => {
@@ -55,10 +55,31 @@ export function useRanking<D extends DocumentInput>(
   return { ...state, cancel };
 }
 
-/** Returns the first of the values that are the same input, so that effects run only when the input changes. */
-function useStable<T>(value: T): T {
-  const [stable, setStable] = useState(value);
-  if (isSameInput(stable, value)) return stable;
-  setStable(value);
+/** Max number of passes of one render in which an input differs. React itself gives up after 25, without saying why. */
+const maxPasses = 10;
+
+/**
+ * Returns the first of the values that are the same input, so that effects run only when the input changes.
+ * @throws RankletError `input` if the input is another one in each pass
+ */
+function useStable<T extends object>(hook: string, value: T): T {
+  const [stable, setStable] = useState({ value, passes: 0 });
+  if (isSameInput(stable.value, value)) {
+    // Without another pass. A ref would also count passes that React discards.
+    stable.passes = 0;
+    return stable.value;
+  }
+  if (stable.passes === maxPasses) throw neverTheSame(hook, stable.value, value);
+  setStable({ value, passes: stable.passes + 1 });
   return value;
+}
+
+function neverTheSame<T extends object>(hook: string, previous: T, value: T): RankletError {
+  const names = (Object.keys(value) as (keyof T & string)[]).filter(
+    (name) => !isSameInput({ [name]: previous[name] }, { [name]: value[name] }),
+  );
+  return new RankletError(
+    "input",
+    `${hook}: ${names.join(" and ")} is another input in each render; create it once, outside the component or with useMemo`,
+  );
 }

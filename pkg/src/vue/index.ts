@@ -9,6 +9,7 @@ import {
   onScopeDispose,
   type ShallowRef,
   shallowRef,
+  toRaw,
   toValue,
   watch,
 } from "vue";
@@ -72,7 +73,13 @@ export function useRanking<D extends DocumentInput>(
   const state: ShallowRef<RankingState<D>> = shallowRef(noRanking);
   let run: RankingRun | undefined;
   whileMounted(
-    () => ({ reranker: toValue(reranker), query: toValue(query), documents: [...toValue(documents)], options: copy(toValue(options)) }),
+    () => ({
+      // A deep ref has a proxy of the reranker, which cannot reach its private fields.
+      reranker: toRaw(toValue(reranker)),
+      query: toValue(query),
+      documents: [...toValue(documents)],
+      options: copy(toValue(options)),
+    }),
     (input) => {
       run?.stop();
       run = startRanking(input, (change) => (state.value = change(state.value)));
