@@ -7,8 +7,10 @@ let handler;
 
 export default {
   fetch(request, env, context) {
-    // The model is loaded for the first request that needs it, and kept. `wrangler secret put API_KEY` sets a key.
-    handler ??= createHandler(() => Reranker.load("/default/", { fetch: env.ASSETS }), { apiKeys: env.API_KEY });
+    // `wrangler secret put API_KEY` sets a key. The isolate's 128 MB are for the bodies of all requests too.
+    const options = { ...(env.API_KEY !== undefined && { apiKeys: env.API_KEY }), maxBodyBytes: 2e6 };
+    // The model is loaded for the first request that needs it, and kept.
+    handler ??= createHandler(() => Reranker.load("/default/", { fetch: env.ASSETS }), options);
     return handler(request, env, context);
   },
 };

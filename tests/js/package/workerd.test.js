@@ -7,6 +7,7 @@ import { startWorker } from "../support/children/workerd.js";
 import { installPacked } from "../support/package/packed.js";
 import { serveFolder } from "../support/servers/folder.js";
 import { freePort } from "../support/servers/free-port.js";
+import { until } from "../support/until.js";
 
 const question = "What is the capital of France?";
 const documents = ["Berlin is the capital of Germany.", "Paris is the capital of France and its largest city."];
@@ -117,6 +118,37 @@ export default { async fetch(request, env) { return Response.json(await (async (
     );
     assert.equal(code, "unsupported");
     assert.match(message, /give the option wasm a compiled WebAssembly\.Module/);
+  });
+
+  test("a client of the server that leaves does not stop the load or keep its turn, and others wait for theirs", async () => {
+    const worker = await startWorker(
+      project.folder,
+      ({ server }) => `
+import { createHandler } from "${server}";
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const answer = { results: [{ index: 0, score: 0.5 }], usage: { tokens: 1 }, timings: { cacheHits: 0 } };
+const reranker = { info: { numLabels: 1 }, rerank: () => wait(400).then(() => answer) };
+export default { fetch: createHandler(() => wait(400).then(() => reranker), { maxConcurrent: 1 }) };
+`,
+    );
+    const body = JSON.stringify({ query: "q", documents: ["a"] });
+    const post = (signal) => fetch(`${worker.url}v1/rerank`, { method: "POST", body, signal }).then(({ status }) => status);
+    const running = async () => /^ranklet_requests_running (\d+)$/m.exec(await (await fetch(`${worker.url}metrics`)).text())[1];
+    try {
+      for (const left of ["load", "score"]) {
+        const controller = new AbortController();
+        const first = post(controller.signal);
+        await until(async () => (await running()) === "1");
+        controller.abort();
+        await assert.rejects(first, { name: "AbortError" }, left);
+        const signal = AbortSignal.timeout(20_000);
+        assert.deepEqual(await Promise.all([post(signal), post(signal)]), [200, 200], left);
+      }
+      assert.equal(await running(), "0");
+      assert.equal(worker.errors(), "");
+    } finally {
+      await worker.stop();
+    }
   });
 
   test("an isolate with the model from static assets stays within the memory limit of Workers", async (t) => {
