@@ -93,7 +93,8 @@ impl Engine {
     /// Prepares a CPU engine. All tensors of the plan must have been validated.
     ///
     /// # Errors
-    /// `weights` for values that are too large to compute with.
+    /// `weights` for values that are too large to compute with; in q8 also for a matrix that is not stored in codes, and
+    /// `unsupported` for one with too many input features.
     #[inline(never)]
     pub(crate) fn prepare_cpu(plan: &Plan, weights: Weights, config: EngineConfig) -> Result<Self> {
         let EngineConfig { threads, dtype } = config;

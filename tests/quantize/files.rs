@@ -3,6 +3,8 @@
 use crate::common::{Fixture, fixture, load};
 use ranklet::internals::{Format, Weights};
 use ranklet::{Device, Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
 
 fn quantized(fixture: &Fixture) -> ModelFiles {
     pollster::block_on(quantize(fixture.files(), &fixture.name, Dtype::Q8)).unwrap()
@@ -45,7 +47,7 @@ fn the_file_is_smaller_and_has_the_layout_it_documents() {
     assert!(size(after) < size(&before) / 2);
 
     let bytes = files.get("model.safetensors").unwrap();
-    let tensors = safetensors::SafeTensors::deserialize(bytes).unwrap();
+    let tensors = SafeTensors::deserialize(bytes).unwrap();
     let matrix = tensors.tensor("bert.encoder.layer.0.output.dense.weight").unwrap();
     assert_eq!((matrix.dtype(), matrix.shape()), (safetensors::Dtype::U8, &[36, 53][..]));
     assert!(matrix.data().iter().all(|&code| code <= 127));
@@ -139,13 +141,44 @@ fn broken_q8_files_are_refused() {
         (r#"\"golden\""#, r#"\"silver\""#, ErrorKind::Weights, "golden"),
         ("output.dense.weight.scale", "output.dense.weight.skale", ErrorKind::Weights, "output.dense.weight"),
         (".weight.input_scale", ".weight.input_skale", ErrorKind::Weights, "input scales differ"),
-        (r#""dtype":"U8""#, r#""dtype":"I8""#, ErrorKind::Integrity, "golden pair"),
-        ("how do bees make honey", "?? ?? ?? ?? ?? ?? ????", ErrorKind::Integrity, "golden pair"),
+        (r#""dtype":"U8""#, r#""dtype":"I8""#, ErrorKind::Weights, "not stored in 7-bit codes"),
+        (
+            "how do bees make honey",
+            "?? ?? ?? ?? ?? ?? ????",
+            ErrorKind::Integrity,
+            "of the weights has the logits",
+        ),
     ] {
         let error = load(with_edit(from, to)).expect_err(to);
         assert_eq!(error.kind(), kind, "{to}: {error}");
         assert!(error.context().contains(name), "{to}: {error}");
     }
+}
+
+/// Other tools can store some matrices of a q8 file as floats. f32 computes with them.
+#[test]
+fn q8_refuses_a_matrix_that_is_stored_as_floats() {
+    let name = "bert.encoder.layer.0.output.dense.weight";
+    let mut files = quantized(&fixture("bert-gelu-h36"));
+    let bytes = files.take("model.safetensors").unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let mut metadata = header.metadata().clone().unwrap();
+    let mut own: serde_json::Value = serde_json::from_str(&metadata["ranklet"]).unwrap();
+    own["golden"]["pairs"] = serde_json::json!([]);
+    metadata.insert("ranklet".to_owned(), own.to_string());
+    let zeros = vec![0; 4 * 36 * 53];
+    let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
+    let is_part = |part: &str| part.strip_prefix(name).is_some_and(|suffix| suffix.starts_with('.'));
+    let views = tensors.into_iter().filter(|(part, _)| !is_part(part)).map(|(part, view)| {
+        let floats = TensorView::new(safetensors::Dtype::F32, vec![36, 53], &zeros).unwrap();
+        if part == name { (part, floats) } else { (part, view) }
+    });
+    files.insert("model.safetensors", safetensors::serialize(views, Some(metadata)).unwrap());
+    let error = load(files.clone()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Weights);
+    assert!(error.context().contains(&format!("{name} is not stored in 7-bit codes")), "{error}");
+    let options = Options { device: Device::Cpu, dtype: Dtype::F32, ..Options::default() };
+    Reranker::load_blocking(ModelSource::Files(files), options).unwrap();
 }
 
 #[test]
@@ -154,7 +187,7 @@ fn codes_of_more_than_seven_bits_and_scales_that_are_not_finite_are_refused() {
     let bytes = files.get("model.safetensors").unwrap();
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize + 8;
     let offset_of = |name: &str| {
-        let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes).unwrap();
+        let (_, metadata) = SafeTensors::read_metadata(bytes).unwrap();
         header + metadata.info(name).unwrap().data_offsets.0
     };
     let name = "bert.encoder.layer.1.attention.self.key.weight";

@@ -95,8 +95,13 @@ impl Tensor {
         &self.input_scales
     }
 
-    /// Returns the codes and the scale of one row of a 7-bit matrix, as stored. Returns no codes for other encodings.
-    /// The matrix must have this row.
+    /// Whether the elements are 7-bit codes, with a scale per row.
+    pub(crate) fn has_codes(&self) -> bool {
+        self.encoding == Encoding::Q7
+    }
+
+    /// Returns the codes and the scale of one row of a 7-bit matrix, as stored. Returns no codes for other encodings:
+    /// [`has_codes`](Self::has_codes) must have checked it. The matrix must have this row.
     pub(crate) fn codes(&self, row: usize) -> (&[u8], f32) {
         let columns = self.shape[1];
         match (self.encoding, self.scales.get(row)) {

@@ -15,7 +15,7 @@ use crate::checkpoint::{Tensor, Weights};
 use crate::engine::embed::Embedding;
 use crate::engine::lower::{Lower, StepTypes, lower};
 use crate::engine::positions::{alibi_slopes, distance_biases};
-use crate::engine::weight_checks::{check_input_scales, check_magnitude};
+use crate::engine::weight_checks::{check_input_scales, check_magnitude, check_q8};
 use crate::error::{Result, weights};
 use crate::model::{self, Disentangled, Plan, TensorRows};
 use crate::options::Dtype;
@@ -153,6 +153,7 @@ impl Lowering {
         let name = parts[0].0.name();
         Ok(match self.dtype {
             Dtype::Q8 => {
+                check_q8(parts.iter().map(|(weight, _)| weight))?;
                 let mut packed = PackedQ8::new(&parts, self.kernels.panel());
                 self.kernels.arrange(&mut packed);
                 let factor = packed.input_factors.iter().copied().fold(1.0, f32::max);

@@ -146,6 +146,15 @@ fn memory_is_linear_in_length() {
     }
 }
 
+/// Else q8 would compute with weights of 0.
+#[test]
+fn q8_refuses_matrices_without_codes() {
+    for (name, plan) in every_plan() {
+        let error = CpuEngine::prepare(&plan, random_weights(&plan, Dtype::F32), Dtype::Q8, 1).unwrap_err();
+        assert!(error.context().contains("not stored in 7-bit codes"), "{name}: {error}");
+    }
+}
+
 /// Activations that overflow f32 give an error instead of a score, wherever the norms are.
 #[test]
 fn an_activation_that_is_not_finite_is_an_error() {

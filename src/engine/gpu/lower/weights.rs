@@ -6,7 +6,7 @@ use super::constants::Upload;
 use crate::checkpoint::{Q7_OFFSET, Tensor, Weights};
 use crate::engine::gpu::record::{Linear, Norm, Q8Tables, VEC4};
 use crate::engine::gpu::shader::{DEPTH_ALIGN, PANEL_VECTORS, Storage};
-use crate::engine::weight_checks::{check_input_scales, check_magnitude};
+use crate::engine::weight_checks::{check_input_scales, check_magnitude, check_q8};
 use crate::error::{Result, weights};
 use crate::model::{self, TensorRows};
 
@@ -75,11 +75,14 @@ impl<U: Upload> Packer<'_, U> {
         })
     }
 
-    /// Returns the factors of the layers' inputs, `[in_features]`; empty if all are 1.
+    /// Returns the factors of the layers' inputs, `[in_features]`; empty if all are 1. Checks the layers' matrices.
     fn input_factors(&self, layers: &[&model::Linear]) -> Result<Vec<f32>> {
         let views =
             layers.iter().map(|layer| self.weights.view(&layer.weight.tensor)).collect::<Result<Vec<_>>>()?;
         check_input_scales(views.iter().copied())?;
+        if self.storage == Storage::Q8 {
+            check_q8(views.iter().copied())?;
+        }
         Ok(views[0].input_scales().iter().map(|scale| scale.recip()).collect())
     }
 

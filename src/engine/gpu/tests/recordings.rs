@@ -77,6 +77,17 @@ fn dispatches_match_their_kernels_and_write_no_buffer_they_read() {
 }
 
 #[test]
+fn q8_refuses_matrices_without_codes() {
+    for (name, plan) in every_plan() {
+        let weights = random_weights(&plan, Dtype::F32);
+        let mut counted = Counted::default();
+        let prepared = lower::prepare(&plan, &weights, Storage::Q8, PLAIN.tile, &mut counted);
+        let error = prepared.err().unwrap();
+        assert!(error.context().contains("not stored in 7-bit codes"), "{name}: {error}");
+    }
+}
+
+#[test]
 fn every_constant_is_written_completely() {
     for (name, plan) in every_plan() {
         let (_, first, constants) = recorded(&plan, Dtype::F32, PLAIN);
