@@ -196,6 +196,9 @@ impl Session {
     }
 
     /// Adds a variant of a pair to a batch.
+    ///
+    /// # Errors
+    /// `input` for a number past the end; `tokenizer` if the tokenizer fails.
     pub(super) fn push_variant(
         &self,
         batch: &mut Batch,
@@ -203,7 +206,7 @@ impl Session {
         variant: usize,
         instruction: Option<&str>,
     ) -> Result<()> {
-        match variants.content(variant) {
+        match variants.content(variant)? {
             VariantContent::Tokens([query, document]) => self.tokenizer.push_tokens(batch, &query, &document),
             VariantContent::Texts([query, document]) => {
                 let query = self.encode_query(&query, instruction)?;

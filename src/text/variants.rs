@@ -182,9 +182,14 @@ impl PairVariants {
     }
 
     /// Returns a variant.
-    pub(crate) fn content(&self, variant: usize) -> VariantContent {
-        let variant = self.variants[variant];
-        self.content.keep(variant.context(), |unit| self.keeps_unit(variant, unit))
+    ///
+    /// # Errors
+    /// `input` for a number past the end.
+    pub(crate) fn content(&self, variant: usize) -> Result<VariantContent> {
+        let Some(&kept) = self.variants.get(variant) else {
+            return Err(input(format!("variant {variant} of a pair that has {}", self.variants.len())));
+        };
+        Ok(self.content.keep(kept.context(), |unit| self.keeps_unit(kept, unit)))
     }
 }
 
@@ -243,7 +248,7 @@ mod tests {
     }
 
     fn ids(variants: &PairVariants, variant: usize) -> Vec<u32> {
-        match variants.content(variant) {
+        match variants.content(variant).unwrap() {
             VariantContent::Tokens(texts) => texts.concat(),
             VariantContent::Texts(_) => panic!("texts"),
         }
@@ -299,6 +304,16 @@ mod tests {
         }
     }
 
+    /// Indices of variants come from JavaScript.
+    #[test]
+    fn a_variant_past_the_end_is_refused() {
+        let variants = variants_of([&[], &[3]], 0).unwrap();
+        assert!(variants.content(variants.len() - 1).is_ok());
+        let error = variants.content(variants.len()).err().unwrap();
+        assert_eq!(error.kind(), crate::ErrorKind::Input);
+        assert!(error.context().contains("of a pair that has"), "{error}");
+    }
+
     #[test]
     fn units_are_removed_from_their_context_and_kept_alone_in_it() {
         let variants = variants_of([&[], &[3]], 0).unwrap();
@@ -351,7 +366,7 @@ mod tests {
         };
         let content = PairContent::Texts([query, document]);
         let texts = |variants: &PairVariants| -> Vec<String> {
-            let text = |variant| match variants.content(variant) {
+            let text = |variant| match variants.content(variant).unwrap() {
                 VariantContent::Texts(texts) => texts.join("|"),
                 VariantContent::Tokens(_) => panic!("tokens"),
             };
