@@ -105,7 +105,8 @@ impl Fuse<'_> {
 fn ranks(scores: &[Option<f64>]) -> Vec<Option<usize>> {
     let mut order: Vec<(usize, f64)> =
         scores.iter().enumerate().filter_map(|(index, score)| Some((index, (*score)?))).collect();
-    order.sort_by(|(_, a), (_, b)| b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal));
+    // Adding 0 makes -0 equal to 0.
+    order.sort_by(|(_, a), (_, b)| (b + 0.0).total_cmp(&(a + 0.0)));
     let mut ranks = vec![None; scores.len()];
     for (rank, (index, _)) in (1..).zip(order) {
         ranks[index] = Some(rank);

@@ -49,9 +49,12 @@ impl Selection<'_> {
     /// Ranks the documents that have a score. Equal scores keep input order.
     ///
     /// # Errors
-    /// As [`check`](Self::check).
+    /// As [`check`](Self::check); `input` for a score that is not a number.
     pub fn rank(&self, scores: &[Option<f32>]) -> Result<Vec<Ranked>> {
         self.check(scores.len())?;
+        if let Some(index) = scores.iter().position(|score| score.is_some_and(f32::is_nan)) {
+            return Err(input(format!("the score of document {index} is not a number (NaN)")));
+        }
         Ok(self.ranked(scores))
     }
 

@@ -104,6 +104,25 @@ fn numbers_that_are_not_finite_are_refused() {
 }
 
 #[test]
+fn scores_that_are_no_numbers_are_refused() {
+    let first_stage = [Some(1.0); 3];
+    for method in [None, Some(FuseMethod::Rrf { k: 60.0 }), Some(FuseMethod::Linear { weight: 0.5 })] {
+        let fuse = method.map(|method| Fuse { first_stage: &first_stage, method });
+        let error =
+            Selection { fuse, ..Selection::default() }.rank(&[Some(1.0), None, Some(f32::NAN)]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Input);
+        assert!(error.context().contains("document 2"), "{error}");
+    }
+}
+
+#[test]
+fn a_first_stage_ranks_zeros_of_both_signs_in_input_order() {
+    let fuse = Fuse { first_stage: &[Some(-0.0), Some(0.0)], method: FuseMethod::Rrf { k: 0.0 } };
+    let results = Selection { fuse: Some(fuse), ..Selection::default() }.rank(&[Some(0.5); 2]).unwrap();
+    assert_eq!(results.iter().map(|result| result.score).collect::<Vec<_>>(), [2.0, 1.0]);
+}
+
+#[test]
 fn documents_without_a_score_are_left_out_and_do_not_change_the_ranks_of_the_model() {
     let fuse = Fuse { first_stage: &[Some(1.0), Some(3.0), Some(2.0)], method: FuseMethod::Rrf { k: 0.0 } };
     let selection = Selection { fuse: Some(fuse), ..Selection::default() };
