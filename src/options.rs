@@ -1,5 +1,7 @@
 //! The options of loading, scoring and ranking.
 
+#[cfg(not(target_arch = "wasm32"))]
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,10 @@ use crate::error::{Error, Result, input, unsupported};
 use crate::explain::{ExplainedTexts, TextUnit};
 use crate::score_cache::ScoreCache;
 use crate::text::OffsetUnit;
+
+/// Maximum number of threads of an engine.
+#[cfg(not(target_arch = "wasm32"))]
+const MAX_THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
 /// The source of a model's files.
 #[derive(Debug, Clone)]
@@ -42,9 +48,10 @@ pub struct Options {
     pub max_memory_bytes: Option<u64>,
     /// Number of CPU engines that would share the work, for the choice between them and a GPU; `None` for one.
     pub cpu_workers: Option<u32>,
-    /// Threads of the CPU engine; `None` for the available parallelism. WebAssembly always has one.
+    /// Threads of the CPU engine, 1,024 at most: a larger number means 1,024. `None` for the available parallelism.
+    /// WebAssembly always has one.
     #[cfg(not(target_arch = "wasm32"))]
-    pub threads: Option<std::num::NonZeroUsize>,
+    pub threads: Option<NonZeroUsize>,
     /// The optional features of a GPU that kernels may use if they are faster with them.
     #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
     pub gpu_features: crate::GpuFeatures,
@@ -101,7 +108,14 @@ impl Options {
 
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn threads(&self) -> usize {
-        self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, usize::from)
+        let threads = self.threads.or_else(|| std::thread::available_parallelism().ok());
+        threads.map_or(1, |threads| threads.min(MAX_THREADS).get())
+    }
+
+    /// The number of threads that the caller has chosen.
+    #[cfg(feature = "decoder")]
+    pub(crate) fn chosen_threads(&self) -> Option<NonZeroUsize> {
+        self.threads.map(|threads| threads.min(MAX_THREADS))
     }
 
     #[cfg(target_arch = "wasm32")]
@@ -275,4 +289,19 @@ from_str! {
     TextUnit, "unit": "word" => TextUnit::Word, "sentence" => TextUnit::Sentence;
     ExplainedTexts, "texts": "document" => ExplainedTexts::Document, "query" => ExplainedTexts::Query, "both" => ExplainedTexts::Both;
     Scores, "kind of scores": "model" => Scores::Model, "raw" => Scores::Raw, "sigmoid" => Scores::Sigmoid, "probability" => Scores::Probability;
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_bounded() {
+        for (chosen, threads) in [(1, 1), (1024, 1024), (1025, 1024), (usize::MAX, 1024)] {
+            let options = Options { threads: NonZeroUsize::new(chosen), ..Options::default() };
+            assert_eq!(options.threads(), threads, "{chosen}");
+            #[cfg(feature = "decoder")]
+            assert_eq!(options.chosen_threads(), NonZeroUsize::new(threads), "{chosen}");
+        }
+    }
 }

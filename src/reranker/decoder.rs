@@ -25,7 +25,8 @@ pub(super) fn prepare(
     let tensors = model::decoder_tensors(config, decoder);
     let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
     let warnings = info::warnings(used, &weights, &spec.tokenizer);
-    let engine = Engine::prepare_decoder((config, decoder), weights, spec.max_length, options.threads)?;
+    let engine =
+        Engine::prepare_decoder((config, decoder), weights, spec.max_length, options.chosen_threads())?;
     let parameters = decoder.parameters(config) as usize + head.parameters();
     Ok(PreparedModel {
         engine,

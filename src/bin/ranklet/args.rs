@@ -178,7 +178,7 @@ pub(crate) struct ModelArguments {
     /// Maximum tokens of a pair. The default is the model's limit.
     #[arg(long, value_name = "TOKENS", value_parser = positive_integer)]
     max_length: Option<usize>,
-    /// Number of threads. The default is the number that run in parallel on this machine.
+    /// Number of threads, 1,024 at most. The default is the number that run in parallel on this machine.
     #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<NonZeroUsize>,
 }

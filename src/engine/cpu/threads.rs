@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::Builder;
 
 use super::{BATCH_TOKENS, CpuEngine};
 use crate::error::{Result, internal};
@@ -15,24 +16,39 @@ pub(super) fn run(engine: &CpuEngine, batch: &Batch) -> Result<Vec<f32>> {
     // More shards than threads, so that a thread that finishes early takes another.
     let tokens = (batch.tokens() / (2 * engine.threads)).clamp(MIN_TOKENS, BATCH_TOKENS);
     let shards = shards(batch, tokens);
+    let rows = |shard: &Range<usize>| engine.run_on_this_thread(&batch.slice(shard.clone()));
+    Ok(map(&shards, engine.threads, Builder::new, rows)?.concat())
+}
+
+/// Maps items on this thread and on others, at most `threads` in all: fewer if the system refuses one. Returns the results
+/// in order. After an error, no thread takes another item.
+fn map<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    builder: fn() -> Builder,
+    compute: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
-    let work = || {
+    let work = || -> Result<Vec<(usize, R)>> {
         let mut done = Vec::new();
-        while let Some(shard) = shards.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((shard.start, engine.run_on_this_thread(&batch.slice(shard.clone()))?));
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return Ok(done) };
+            let result = compute(item).inspect_err(|_| next.store(items.len(), Ordering::Relaxed))?;
+            done.push((index, result));
         }
-        Ok(done)
     };
-    let mut parts = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..engine.threads.min(shards.len())).map(|_| scope.spawn(work)).collect();
-        let mut parts: Vec<(usize, Vec<f32>)> = work()?;
+    let mut results = std::thread::scope(|scope| {
+        let spawn = |_| builder().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..threads.min(items.len())).map_while(spawn).collect();
+        let mut results = work()?;
         for other in others {
-            parts.extend(other.join().map_err(|_| internal("a thread of the CPU engine panicked"))??);
+            results.extend(other.join().map_err(|_| internal("a thread of the CPU engine panicked"))??);
         }
-        Ok(parts)
+        Result::Ok(results)
     })?;
-    parts.sort_unstable_by_key(|(first, _)| *first);
-    Ok(parts.into_iter().flat_map(|(_, rows)| rows).collect())
+    results.sort_unstable_by_key(|(index, _)| *index);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
 /// Splits a batch into ranges of pairs, each of at least `tokens` tokens except the last.
@@ -72,6 +88,35 @@ mod tests {
         assert_eq!(ends(6), [(0, 2), (2, 3), (3, 5), (5, 7)]);
         assert_eq!(ends(1000), [(0, 7)]);
         assert!(shards(&Batch::default(), 6).is_empty());
+    }
+
+    #[test]
+    fn results_are_in_order() {
+        for threads in [1, 3, 1000] {
+            let doubled = map(&[1, 2, 3, 4, 5], threads, Builder::new, |number| Ok(2 * number)).unwrap();
+            assert_eq!(doubled, [2, 4, 6, 8, 10], "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn the_work_goes_on_without_threads_that_the_system_refuses() {
+        let huge = || Builder::new().stack_size(1 << 60);
+        assert!(huge().spawn(|| ()).is_err());
+        assert_eq!(map(&[1, 2, 3], 3, huge, |number| Ok(*number)).unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn after_an_error_no_thread_takes_another_item() {
+        let computed = AtomicUsize::new(0);
+        let compute = |item: &usize| {
+            computed.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            if *item == 0 { Err(internal("the first item")) } else { Ok(()) }
+        };
+        let items: Vec<usize> = (0..2000).collect();
+        assert!(map(&items, 4, Builder::new, compute).unwrap_err().context().contains("the first item"));
+        let computed = computed.into_inner();
+        assert!(computed < items.len() / 2, "{computed} items");
     }
 
     #[test]
