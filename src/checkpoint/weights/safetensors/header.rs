@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::checkpoint::weights::tensor::{Encoding, current_name};
 use crate::checkpoint::weights::{Format, q4_format, q8_format};
-use crate::error::{Error, Result, weights};
+use crate::error::{Error, Result, unsupported, weights};
 
 /// The checked content of a header.
 #[derive(Debug)]
@@ -61,8 +61,9 @@ impl Header {
     /// # Errors
     /// `weights` if the header is malformed, tensors overlap or leave gaps, sizes overflow, or the data has another
     /// size; for q8 and q4 files, also if codes and scales do not match. `unsupported` for other versions of these
-    /// formats.
+    /// formats, and for more data than WebAssembly has addresses.
     pub(super) fn parse(json: &[u8], data: u64) -> Result<Self> {
+        check_addressable(data, usize::MAX as u64)?;
         let metadata = read_metadata(json).map_err(|error| malformed(json, error))?;
         if metadata.data_len() as u64 != data {
             return Err(weights(format!(
@@ -84,6 +85,17 @@ impl Header {
         };
         Ok(Self { format, tensors, segments })
     }
+}
+
+/// Checks that offsets in `data` bytes are at most `max`. In WebAssembly, larger ones do not fit the numbers of the header's reader.
+fn check_addressable(data: u64, max: u64) -> Result<()> {
+    if data <= max {
+        return Ok(());
+    }
+    Err(unsupported(format!(
+        "has {data} bytes of tensors, and WebAssembly reads at most {max} of one file: \
+         save_pretrained(folder, max_shard_size=\"2GB\") makes smaller files"
+    )))
 }
 
 /// Reads a header entry by entry. The library's own way is one large function, which V8 compiles a second time with
@@ -283,4 +295,21 @@ fn misdeclared_tensor(header: &[u8]) -> Option<String> {
         let (start, end) = info.data_offsets;
         (bits != end.checked_sub(start).and_then(|size| size.checked_mul(8))).then_some(name)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn more_data_than_webassembly_has_addresses_is_not_called_malformed() {
+        let max = u64::from(u32::MAX);
+        assert!(check_addressable(max, max).is_ok());
+        let error = check_addressable(max + 1, max).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        for part in ["4294967296 bytes", "max_shard_size"] {
+            assert!(error.context().contains(part), "{error}");
+        }
+    }
 }
