@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::ModelFiles;
 use super::model_layout::is_plain_name;
 use crate::error::{Result, input};
 
@@ -66,7 +67,8 @@ fn check_whole_cache(directory: &Path) -> Result<()> {
     }
 }
 
-/// Lists the files in a folder and in the folders in it, as paths relative to it.
+/// Lists the files in a folder and in the folders in it, as paths relative to it. The list may lack files of a folder with
+/// very many, but not those that a model is loaded from.
 pub(super) fn list_files(directory: &Path) -> Vec<String> {
     let files_in = |folder: &Path| -> Vec<String> {
         let is_file = |path: &PathBuf| path.is_file();
@@ -77,7 +79,9 @@ pub(super) fn list_files(directory: &Path) -> Vec<String> {
     };
     let mut files = files_in(directory);
     files.extend(folders_in(directory).iter().flat_map(|folder| files_in(folder)));
+    files.extend(ModelFiles::names().filter(|name| directory.join(name).is_file()).map(str::to_owned));
     files.sort();
+    files.dedup();
     files
 }
 
@@ -89,4 +93,26 @@ fn folders_in(directory: &Path) -> Vec<PathBuf> {
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten();
     entries.take(MAX_LISTED).filter_map(|entry| entry.ok()).map(|entry| entry.path()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_model_are_listed_however_many_others_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let names: Vec<&str> = ModelFiles::names().collect();
+        for number in 0..4 * MAX_LISTED {
+            fs::write(folder.path().join(format!("{number}.gguf")), "").unwrap();
+            if let Some(name) = names.get(number) {
+                let path = folder.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "").unwrap();
+            }
+        }
+        let listed = list_files(folder.path());
+        assert!(listed.len() < 2 * MAX_LISTED && listed.is_sorted_by(|a, b| a < b));
+        assert!(names.iter().all(|name| listed.iter().any(|listed| listed == name)), "{listed:?}");
+    }
 }
