@@ -71,10 +71,10 @@ pub use options::ScoreCacheOptions;
 pub use options::{Device, DocumentOptions, Dtype, LongDocuments, ModelSource, Options, RankOptions, Scores};
 #[cfg(feature = "candle")]
 pub use quantize::quantize;
-pub use ranking::{Fuse, FuseMethod, Ranked, Selection, best_first};
+pub use ranking::{Fuse, FuseMethod, Ranked, Selection};
 pub use reranker::{
     Collection, Deadline, Pairs, PartialScores, RerankOptions, Reranker, Reranking, ScoreOptions, ScoredPair,
-    ScoredPairs, ScoringRun, ScoringSpeed,
+    ScoredPairs, ScoringRun, ScoringSpeed, best_first,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use reranker::{ModelSummary, describe};

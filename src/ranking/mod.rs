@@ -4,4 +4,4 @@ mod fusion;
 mod ranked;
 
 pub use fusion::{Fuse, FuseMethod};
-pub use ranked::{Ranked, Selection, best_first};
+pub use ranked::{Ranked, Selection};

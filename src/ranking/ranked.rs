@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::fusion::Fuse;
 use crate::error::{Result, input};
-use crate::reranker::PartialScores;
 use crate::text::Span;
 
 /// One document of a ranking.
@@ -58,7 +57,8 @@ impl Selection<'_> {
         Ok(self.ranked(scores))
     }
 
-    fn ranked(&self, scores: &[Option<f32>]) -> Vec<Ranked> {
+    /// Ranks the documents that have a score, with options that [`check`](Self::check) accepts.
+    pub(crate) fn ranked(&self, scores: &[Option<f32>]) -> Vec<Ranked> {
         let fused = self.fuse.map(|fuse| {
             let model: Vec<Option<f64>> = scores.iter().map(|score| score.map(f64::from)).collect();
             fuse.scores(&model)
@@ -82,13 +82,4 @@ impl Selection<'_> {
         order.truncate(self.top_n.unwrap_or(usize::MAX));
         order.into_iter().map(|(_, ranked)| ranked).collect()
     }
-}
-
-/// Sorts the pairs of a model with one label by falling score and returns the first `top_n`, or all. Equal scores keep
-/// their order.
-pub fn best_first(scored: &PartialScores, top_n: Option<usize>) -> Vec<Ranked> {
-    let scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
-    let ranked = Selection { top_n, ..Selection::default() }.ranked(&scores);
-    let with_span = |ranked: Ranked| Ranked { span: scored.span(ranked.index), ..ranked };
-    ranked.into_iter().map(with_span).collect()
 }

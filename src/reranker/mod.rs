@@ -37,7 +37,7 @@ pub use model_summary::{ModelSummary, describe};
 pub use pairs::Pairs;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use pipeline::{PipelineOptions, PipelineStage, StageBatch, StageLoader};
-pub use rerank::{RerankOptions, Reranking};
+pub use rerank::{RerankOptions, Reranking, best_first};
 pub use scored_pairs::{ScoreOptions, ScoredPair, ScoredPairs};
 pub use scoring_run::{PartialScores, ScoringRun};
 

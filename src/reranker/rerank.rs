@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::scored_pairs::ScoreOptions;
-use super::{Pairs, Reranker};
+use super::{Pairs, PartialScores, Reranker};
 use crate::engine::clock::now_ms;
 use crate::error::Result;
 use crate::explain::{Highlight, Highlights};
@@ -98,4 +98,13 @@ impl Reranker {
             cache_hits: scored.cache_hits(),
         })
     }
+}
+
+/// Sorts the pairs of a model with one label by falling score and returns the first `top_n`, or all. Equal scores keep
+/// their order.
+pub fn best_first(scored: &PartialScores, top_n: Option<usize>) -> Vec<Ranked> {
+    let scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
+    let ranked = Selection { top_n, ..Selection::default() }.ranked(&scores);
+    let with_span = |ranked: Ranked| Ranked { span: scored.span(ranked.index), ..ranked };
+    ranked.into_iter().map(with_span).collect()
 }
