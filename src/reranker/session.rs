@@ -86,8 +86,7 @@ impl Session {
         info.backend.kernels = None;
         info.backend.reason = format!("the GPU failed: {}", error.context());
         // A concurrent run may have set it in the meantime.
-        let _ = fallback.info.set(info);
-        true
+        fallback.info.set(info).is_ok()
     }
 
     /// Checks that the model takes an instruction, if there is one. Every model takes a prompt, unless its own is left out
