@@ -192,8 +192,8 @@ impl Session {
             return Ok(());
         }
         Err(integrity(format!(
-            "the golden pair ({:?}, {:?}) of model.safetensors has the logits {logits:?} here, and {:?} in the file: the \
-             files of the model do not belong together, so get them again, or this engine is wrong",
+            "the golden pair ({:?}, {:?}) of the weights has the logits {logits:?} here, and {:?} in their file: the files \
+             of the model do not belong together, so get them again, or this engine is wrong",
             pair.query, pair.document, pair.logits
         )))
     }
