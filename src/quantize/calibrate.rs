@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use candle_core::Tensor;
 
-use super::format::{QuantFormat, QuantizedRows};
+use super::format::{QuantFormat, QuantizedWeights};
 use super::gptq::ErrorFeedback;
 use super::quantized_tensors::{QuantizedMatrix, QuantizedTensors, key};
 use super::smoothquant::{self, SmoothingGroup};
@@ -176,7 +176,7 @@ fn quantize_linear(
     let importance: Vec<f32> = (0..columns).map(|column| moments[column * columns + column]).collect();
 
     let mut exact = weights.view_rows(&linear.name.weight.tensor, linear.name.weight.rows.clone())?.to_f32();
-    let mut rows = QuantizedRows::new(format, QuantGrid::MATRIX, columns);
+    let mut rows = QuantizedWeights::new(format, QuantGrid::MATRIX, columns);
     for row in exact.chunks_exact_mut(columns) {
         row.iter_mut().zip(&input_scales).for_each(|(value, scale)| *value *= scale);
         rows.push(row, &importance, |row, round| feedback.round(row, round));

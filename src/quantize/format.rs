@@ -13,9 +13,9 @@ pub(super) enum QuantFormat {
     Q4,
 }
 
-/// Rows whose values are whole multiples of their scales.
+/// Rows of weights whose values are whole multiples of their scales.
 #[derive(Debug, Clone)]
-pub(super) struct QuantizedRows {
+pub(super) struct QuantizedWeights {
     format: QuantFormat,
     /// The grid of the codes after loading.
     grid: QuantGrid,
@@ -40,7 +40,7 @@ impl QuantFormat {
     }
 }
 
-impl QuantizedRows {
+impl QuantizedWeights {
     /// Creates an empty list of rows.
     pub(super) fn new(format: QuantFormat, grid: QuantGrid, columns: usize) -> Self {
         Self { format, grid, columns, values: Vec::new(), scales: Vec::new() }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::format::{QuantFormat, QuantizedRows};
+use super::format::{QuantFormat, QuantizedWeights};
 use crate::checkpoint::{QuantGrid, Weights, Writer};
 use crate::error::{Result, internal};
 use crate::model::{Head, Plan, TensorRole, TensorRows};
@@ -10,7 +10,7 @@ use crate::model::{Head, Plan, TensorRole, TensorRows};
 /// Quantized embedding tables by name, and matrices and adjusted biases by name and first row.
 #[derive(Debug, Default)]
 pub(super) struct QuantizedTensors {
-    pub(super) tables: HashMap<String, QuantizedRows>,
+    pub(super) tables: HashMap<String, QuantizedWeights>,
     pub(super) matrices: BTreeMap<(String, usize), QuantizedMatrix>,
     pub(super) biases: BTreeMap<(String, usize), Vec<f32>>,
 }
@@ -32,7 +32,7 @@ fn parts_of<'a, T>(
 #[derive(Debug)]
 pub(super) struct QuantizedMatrix {
     /// `[out_features, in_features]`, each column multiplied by its input scale.
-    pub(super) rows: QuantizedRows,
+    pub(super) rows: QuantizedWeights,
     /// The divisors of the inputs, `[in_features]`; empty if all are 1.
     pub(super) input_scales: Vec<f32>,
 }
@@ -48,13 +48,13 @@ impl QuantizedTensors {
         for linear in plan.position_projections() {
             let part = &linear.weight;
             let values = weights.view_rows(&part.tensor, part.rows.clone())?.to_f32();
-            let rows = QuantizedRows::nearest(format, QuantGrid::MATRIX, linear.in_features, &values);
+            let rows = QuantizedWeights::nearest(format, QuantGrid::MATRIX, linear.in_features, &values);
             quantized.matrices.insert(key(part), QuantizedMatrix { rows, input_scales: Vec::new() });
         }
         for (name, role, shape) in plan.tensors() {
             if role == TensorRole::Table {
                 let values = weights.view(name)?.to_f32();
-                let rows = QuantizedRows::nearest(format, QuantGrid::EMBEDDING, shape[1], &values);
+                let rows = QuantizedWeights::nearest(format, QuantGrid::EMBEDDING, shape[1], &values);
                 quantized.tables.insert(name.to_owned(), rows);
             }
         }
@@ -82,7 +82,8 @@ impl QuantizedTensors {
                 TensorRole::Matrix => {
                     let mut parts = parts_of(&self.matrices, name);
                     let first = parts.next().ok_or_else(|| missing(name))?;
-                    QuantizedRows::concat(&first.rows, parts.map(|part| &part.rows)).write(name, &mut writer);
+                    QuantizedWeights::concat(&first.rows, parts.map(|part| &part.rows))
+                        .write(name, &mut writer);
                     // Layers in one tensor read the same inputs, so their input scales are equal.
                     if !first.input_scales.is_empty() {
                         writer.add_input_scales(name, &first.input_scales);

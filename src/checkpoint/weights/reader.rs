@@ -152,9 +152,9 @@ impl WeightsReader {
     pub fn finish(mut self) -> Result<Weights> {
         self.close()?;
         let index = self.collector.index.as_ref();
-        let missing_tensor = |file: &&str| !self.finished.iter().any(|read| read == file);
-        if let Some(missing_tensor) = index.and_then(|index| index.files().find(missing_tensor)) {
-            return Err(weights(format!("{missing_tensor} is missing; the index of the weights names it")));
+        let is_missing = |file: &&str| !self.finished.iter().any(|read| read == file);
+        if let Some(file) = index.and_then(|index| index.files().find(is_missing)) {
+            return Err(weights(format!("{file} is missing; the index of the weights names it")));
         }
         if let Some(onnx) = &self.onnx {
             onnx.finish()?;

@@ -278,8 +278,8 @@ fn split_suffix(name: &str) -> (&str, TensorPart) {
 
 /// Adds the tensor's name to the library's error, which does not always have it.
 fn malformed(header: &[u8], error: serde_json::Error) -> Error {
-    let segment = misdeclared_tensor(header).map_or_else(String::new, |name| format!(" (tensor {name})"));
-    weights(format!("malformed: {error}{segment}")).with_source(error)
+    let suffix = misdeclared_tensor(header).map_or_else(String::new, |name| format!(" (tensor {name})"));
+    weights(format!("malformed: {error}{suffix}")).with_source(error)
 }
 
 /// Returns the first tensor whose shape and type do not match its size in bytes.

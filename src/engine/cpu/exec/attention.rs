@@ -27,7 +27,7 @@ impl ForwardPass<'_> {
             quantized,
             Output { values: x, epilogue: Epilogue::Add },
         );
-        self.normed = false;
+        self.is_normalized = false;
         if let BlockNorm::After(norm) = &attention.norm {
             self.norm(norm);
         }

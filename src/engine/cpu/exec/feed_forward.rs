@@ -9,7 +9,8 @@ use crate::engine::cpu::kernels::{Epilogue, Output};
 use crate::engine::cpu::{BlockNorm, CpuEngine};
 
 /// Rows of a feed-forward block that are computed together, residual rows included, so that the inner activations stay
-/// in the cache. A multiple of the tile rows of every instruction set (4, 5, 6 and 8).
+/// in the cache. A multiple of the tile rows of every instruction set (4, 5, 6 and 8) but AMX, whose last tile of 32 is not
+/// full.
 pub(crate) const BLOCK_ROWS: usize = 120;
 
 type FeedForward = crate::engine::lower::FeedForward<CpuEngine>;
@@ -23,7 +24,7 @@ impl ForwardPass<'_> {
             rest.start = rows.end;
             self.feed_forward_block(block, rows);
         }
-        self.normed = matches!(block.norm, BlockNorm::After(_));
+        self.is_normalized = matches!(block.norm, BlockNorm::After(_));
     }
 
     fn feed_forward_block(&mut self, block: &FeedForward, rows: Range<usize>) {

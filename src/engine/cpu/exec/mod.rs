@@ -44,13 +44,13 @@ pub(crate) struct ForwardPass<'a> {
     /// bounds the values instead.
     pub(crate) finite: bool,
     /// Whether the residual stream is the output of a norm.
-    pub(crate) normed: bool,
+    pub(crate) is_normalized: bool,
     pub(crate) arena: Arena,
 }
 
 impl<'a> ForwardPass<'a> {
     pub(crate) fn new(engine: &'a CpuEngine, batch: &'a Batch, arena: Arena) -> Self {
-        Self { engine, batch, rows: 0, width: 0, finite: true, normed: false, arena }
+        Self { engine, batch, rows: 0, width: 0, finite: true, is_normalized: false, arena }
     }
 
     pub(crate) fn step(&mut self, step: &Step) {
@@ -88,14 +88,14 @@ impl<'a> ForwardPass<'a> {
         (self.rows, self.width) = (self.batch.tokens(), width);
         self.arena.cls_rows.clear();
         self.arena.cls_rows.extend(self.batch.ranges().map(|rows| rows.start));
-        self.normed = false;
+        self.is_normalized = false;
         arena::rows(&mut self.arena.x, self.rows, self.width)
     }
 
     pub(crate) fn norm(&mut self, norm: &Norm) {
         let x = &mut self.arena.x[..self.rows * self.width];
         self.finite &= self.engine.kernels.norm(x, norm);
-        self.normed = true;
+        self.is_normalized = true;
     }
 
     fn project_stream(&mut self, layer: &Linear, activation: Option<Activation>) {
@@ -106,7 +106,7 @@ impl<'a> ForwardPass<'a> {
             self.engine.kernels.activate(&mut self.arena.wide[..self.rows * layer.columns()], activation);
         }
         swap(&mut self.arena.x, &mut self.arena.wide);
-        (self.width, self.normed) = (layer.columns(), false);
+        (self.width, self.is_normalized) = (layer.columns(), false);
     }
 
     /// Prepares the input of a block, which [`BlockNorm::input`] returns: normalizes it or checks its magnitude.
@@ -121,7 +121,7 @@ impl<'a> ForwardPass<'a> {
     /// Checks that rows which no norm has checked are within [`MAX_UNNORMED`].
     pub(crate) fn check_magnitude(&mut self) {
         let x = &self.arena.x[..self.rows * self.width];
-        self.finite &= self.normed || x.iter().all(|value| value.abs() <= MAX_UNNORMED);
+        self.finite &= self.is_normalized || x.iter().all(|value| value.abs() <= MAX_UNNORMED);
     }
 
     /// Projects all rows of a block's input into the buffer `to`, and returns it.
