@@ -175,11 +175,12 @@ impl Reranker {
         limits: DocumentOptions,
         instruction: Option<&str>,
     ) -> Result<Vec<Range<usize>>> {
+        let read = match self.pair_tokens(query, document, limits, instruction)? {
+            Some(pair) => pair.document_range(),
+            None => 0..self.document_end(query, document, instruction)?,
+        };
         let mut sentences = sentences(document);
-        if let Some(pair) = self.pair_tokens(query, document, limits, instruction)? {
-            let read = pair.document_range();
-            sentences.retain(|sentence| sentence.start < read.end && sentence.end > read.start);
-        }
+        sentences.retain(|sentence| sentence.start < read.end && sentence.end > read.start);
         Ok(sentences)
     }
 }

@@ -74,6 +74,25 @@ fn sentences_beyond_the_limit_are_highlights_of_chunks_only() {
     assert_eq!(best(LongDocuments::Chunk, Some(20)), "Bees make honey.");
 }
 
+#[cfg(feature = "decoder")]
+#[test]
+fn sentences_that_a_decoder_does_not_read_are_no_highlights() {
+    let directory = crate::common::fixture("families/qwen2-window-h24").directory;
+    let options = Options { max_length: Some(200), ..Options::default() };
+    let reranker = Reranker::load_blocking(ModelSource::Directory(directory), options).unwrap();
+    let highlights = |document: &str| {
+        let options = RerankOptions { highlights: 1000, ..RerankOptions::default() };
+        rerank(&reranker, &[document], options).highlights.remove(0)
+    };
+    assert_eq!(highlights(DOCUMENTS[0]).len(), 3);
+    let long = format!("{}{}", "Bees make honey. ".repeat(300), DOCUMENTS[0]);
+    let found = highlights(&long);
+    // A sentence has several tokens, and the prompt has some too.
+    assert!(!found.is_empty() && found.len() < 70, "{}", found.len());
+    let ends = found.iter().map(|highlight| highlight.span.end);
+    assert_eq!(ends.max(), Some("Bees make honey. ".len() * found.len() - 1));
+}
+
 #[test]
 fn highlights_use_the_cache_and_end_at_the_deadline() {
     let score_cache = Some(ScoreCacheOptions { max_bytes: 1 << 20 });
