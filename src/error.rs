@@ -174,7 +174,7 @@ impl Error {
 
     /// Returns the same error, about `item`.
     #[must_use]
-    pub(crate) fn about(mut self, item: ErrorItem) -> Self {
+    pub fn about(mut self, item: ErrorItem) -> Self {
         self.0.item = Some(item);
         self
     }

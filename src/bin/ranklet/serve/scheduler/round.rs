@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ranklet::{Error, ErrorKind, Pairs, Reranker, Result, ScoreOptions, ScoredPairs};
+use ranklet::{Error, ErrorItem, ErrorKind, Pairs, Reranker, Result, ScoreOptions, ScoredPairs};
 
 use super::job::{Job, Work};
 
@@ -87,19 +87,27 @@ impl Round {
         self.jobs
     }
 
-    /// Answers the job that an error is about; all jobs if it names no pair.
+    /// Answers the job that an error is about, with its own index of the pair; all jobs if the error names no pair.
     fn without_failed(self, error: &Error) -> Vec<Job> {
-        let failed = error.item().map(|item| item.range.clone());
         let mut first = 0;
         let mut jobs = Vec::new();
         for (job, count) in self.jobs.into_iter().zip(self.counts) {
             let pairs = first..first + count;
             first = pairs.end;
-            if failed.as_ref().is_none_or(|failed| failed.start < pairs.end && pairs.start < failed.end) {
-                let _ = job.reply.send(Err(error.clone()));
-            } else {
-                jobs.push(job);
-            }
+            let error = match error.item() {
+                None => error.clone(),
+                Some(item) => {
+                    let range = item.range.start.max(pairs.start)..item.range.end.min(pairs.end);
+                    if range.is_empty() {
+                        jobs.push(job);
+                        continue;
+                    }
+                    let index = |pair: usize| job.scored.scores.len() + pair - pairs.start;
+                    let range = index(range.start)..index(range.end);
+                    error.clone().about(ErrorItem { kind: item.kind, range })
+                }
+            };
+            let _ = job.reply.send(Err(error));
         }
         jobs
     }
@@ -109,7 +117,7 @@ impl Round {
 mod tests {
     use std::sync::Arc;
 
-    use ranklet::{LongDocuments, RankOptions, Scores};
+    use ranklet::{ItemKind, LongDocuments, RankOptions, Scores};
     use tokio::sync::oneshot;
 
     use super::super::job::Scored;
@@ -194,5 +202,27 @@ mod tests {
         assert!(left.is_empty());
         assert!(first_receiver.try_recv().expect("is answered").is_err());
         assert!(second_receiver.try_recv().expect("is answered").is_err());
+    }
+
+    #[test]
+    fn an_error_has_the_index_of_the_pair_in_its_request() {
+        let error =
+            |range| Error::new(ErrorKind::Input, "wrong").about(ErrorItem { kind: ItemKind::Pair, range });
+        // The pairs 0 and 1 of the round are those of the first request; the second has three scores already.
+        for (range, failed, expected) in [(1..2, 0, 1..2), (2..3, 1, 3..4), (3..4, 1, 4..5), (2..4, 1, 3..5)]
+        {
+            let (first, first_receiver) = job(2, 4);
+            let (mut second, second_receiver) = job(6, 4);
+            second.scored.scores = vec![0.5; 3];
+            let round = Round { jobs: vec![first, second], counts: vec![2, 2] };
+            assert_eq!(round.without_failed(&error(range)).len(), 1);
+            let mut receivers = [first_receiver, second_receiver];
+            let answer = receivers[failed].try_recv().expect("is answered");
+            assert_eq!(
+                answer.expect_err("is an error").item().map(|item| item.range.clone()),
+                Some(expected)
+            );
+            assert!(receivers[1 - failed].try_recv().is_err());
+        }
     }
 }
