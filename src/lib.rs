@@ -55,7 +55,7 @@ mod wasm;
 #[cfg(not(target_arch = "wasm32"))]
 pub use checkpoint::model_folder;
 pub use checkpoint::{Calibration, ModelFiles, ScoreActivation};
-pub use documents::{JsonValue, Structured, document_texts, text_field, text_fields};
+pub use documents::{JsonValue, Structured, TextsTooLong, document_texts, text_field, text_fields};
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]

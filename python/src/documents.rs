@@ -18,6 +18,6 @@ pub(crate) fn document_texts(
             Error::new(ErrorKind::Input, format!("documents: {error}")).with_source(error)
         })?;
         let structured: Option<Structured> = structured.map(str::parse).transpose()?;
-        ranklet::document_texts(&documents, rank_fields.as_deref(), structured)
+        ranklet::document_texts(&documents, rank_fields.as_deref(), structured, None)
     })
 }

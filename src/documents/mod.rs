@@ -1,15 +1,19 @@
 //! The texts of documents that are JSON values: which fields are scored, and how they are written.
 
+mod bounded_text;
 mod json_value;
 mod lines;
 mod text_fields;
 mod yaml;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorItem, ItemKind, Result, input};
-use lines::flat_text;
+use bounded_text::BoundedText;
+use lines::{is_flat, write_flat};
 
 pub use json_value::JsonValue;
 pub use text_fields::{text_field, text_fields};
@@ -36,49 +40,95 @@ impl FromStr for Structured {
     }
 }
 
+/// The [source](std::error::Error::source) of an error about documents whose texts are too long together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TextsTooLong;
+
+impl fmt::Display for TextsTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the texts of all documents together are too long")
+    }
+}
+
+impl std::error::Error for TextsTooLong {}
+
 /// Returns the texts of documents.
 ///
 /// - Without options: the string itself, or the first field that is a string among `text`, `pageContent`,
 ///   `page_content`, `content`, `contents`, `body`, `passage`, `snippet` and `title`.
 /// - With `rank_fields`: the value of the only field, or several as lines `field: value`. A field is a name or a path
 ///   with dots through objects and arrays, such as `author.name`; a field whose own name has the dots wins. A field that
-///   is missing or `null` is left out.
+///   is missing or `null` is left out, and one that is named again is written once.
 /// - With `structured`: these fields, or all without `rank_fields`, in that form. A document that is a string is its own
 ///   text then.
+/// - With `max_bytes`: no more than these bytes in all texts together. Texts can be much longer than the documents, because
+///   several fields may have the same values, lines repeat the names on their path, and YAML indents them.
 ///
 /// # Errors
-/// `input` for a document without a text, with its index as [`Error::item`], and if no document has any of the fields.
+/// `input` for a document without a text, with its index as [`Error::item`], and if no document has any of the fields;
+/// `input` for texts of more than `max_bytes`, with the index of the first document beyond them and the source
+/// [`TextsTooLong`].
 pub fn document_texts<F: AsRef<str>>(
     documents: &[JsonValue],
     rank_fields: Option<&[F]>,
     structured: Option<Structured>,
+    max_bytes: Option<usize>,
 ) -> Result<Vec<String>> {
-    if let Some(fields) = rank_fields {
+    let rank_fields = rank_fields.map(distinct);
+    if let Some(fields) = &rank_fields {
         let is_text = |document: &JsonValue| structured.is_some() && document.as_str().is_some();
         let has_field = |document: &JsonValue| {
-            is_text(document) || fields.iter().any(|field| document.at(field.as_ref()).is_some())
+            is_text(document) || fields.iter().any(|field| document.at(field).is_some())
         };
         if !documents.is_empty() && !documents.iter().any(has_field) {
-            let names: Vec<&str> = fields.iter().map(AsRef::as_ref).collect();
-            return Err(input(format!("no document has a field of rank_fields: {}", names.join(", "))));
+            return Err(input(format!("no document has a field of rank_fields: {}", fields.join(", "))));
         }
     }
+    let max_bytes = max_bytes.unwrap_or(usize::MAX);
+    let mut left = max_bytes;
     let texts = documents.iter().enumerate().map(|(index, document)| {
-        let text = match (structured, rank_fields) {
-            (None, None) => plain_text(document),
-            (None, Some(fields)) => fields_text(document, fields),
-            (Some(structured), fields) => structured_text(document, fields, structured),
-        };
-        text.map_err(|problem| {
-            input(problem).about(ErrorItem { kind: ItemKind::Document, range: index..index + 1 })
-        })
+        let mut text = BoundedText::new(left);
+        let item = ErrorItem { kind: ItemKind::Document, range: index..index + 1 };
+        write_text(document, rank_fields.as_deref(), structured, &mut text)
+            .map_err(|problem| input(problem).about(item.clone()))?;
+        let text = text.finish().ok_or_else(|| too_long(max_bytes).about(item))?;
+        left -= text.len();
+        Ok(text)
     });
     texts.collect()
 }
 
-fn plain_text(document: &JsonValue) -> Result<String, String> {
+/// Returns each name once.
+fn distinct<F: AsRef<str>>(names: &[F]) -> Vec<&str> {
+    let mut known = HashSet::new();
+    names.iter().map(AsRef::as_ref).filter(|name| known.insert(*name)).collect()
+}
+
+fn too_long(max_bytes: usize) -> Error {
+    let message = format!(
+        "makes the texts of all documents longer than {max_bytes} bytes together; name fewer fields in rank_fields"
+    );
+    input(message).with_source(TextsTooLong)
+}
+
+fn write_text(
+    document: &JsonValue,
+    rank_fields: Option<&[&str]>,
+    structured: Option<Structured>,
+    text: &mut BoundedText,
+) -> Result<(), String> {
+    match (structured, rank_fields) {
+        (None, None) => text.push_str(plain_text(document)?),
+        (None, Some(fields)) => write_fields(document, fields, text)?,
+        (Some(structured), fields) => write_structured(document, fields, structured, text)?,
+    }
+    Ok(())
+}
+
+fn plain_text(document: &JsonValue) -> Result<&str, String> {
     let text = document.as_str().or_else(|| text_field(document).map(|(_, text)| text));
-    text.map(str::to_owned).ok_or_else(|| {
+    text.ok_or_else(|| {
         format!(
             "has no string text, nor any of {}; name the fields in rank_fields",
             text_fields()[1..].join(", ")
@@ -86,65 +136,68 @@ fn plain_text(document: &JsonValue) -> Result<String, String> {
     })
 }
 
-fn fields_text<F: AsRef<str>>(document: &JsonValue, fields: &[F]) -> Result<String, String> {
-    let chosen = chosen_fields(document, fields)?;
-    let mut texts = Vec::with_capacity(chosen.len());
-    for (field, value) in chosen {
-        let text = flat_text(&value).ok_or_else(|| {
-            format!(
+fn write_fields(document: &JsonValue, fields: &[&str], text: &mut BoundedText) -> Result<(), String> {
+    for (field, value) in chosen_fields(document, fields)? {
+        if !is_flat(&value) {
+            return Err(format!(
                 "field {field:?} of rank_fields must be a string, a number, a boolean or an array of these; name its own \
                  fields, as in {:?}, or choose a form with structured",
                 format!("{field}.name")
-            )
-        })?;
-        texts.push((field, text));
-    }
-    Ok(match fields {
-        [_] => texts.pop().map_or_else(String::new, |(_, text)| text),
-        _ => {
-            let lines: Vec<String> = texts.iter().map(|(field, text)| format!("{field}: {text}")).collect();
-            lines.join("\n")
+            ));
         }
-    })
+        if fields.len() > 1 {
+            text.start_line();
+            text.push_str(field);
+            text.push_str(": ");
+        }
+        write_flat(&value, text);
+        if text.is_over() {
+            break;
+        }
+    }
+    Ok(())
 }
 
-/// Returns the fields that a document has, in the order of `fields`.
-fn chosen_fields<F: AsRef<str>>(
-    document: &JsonValue,
-    fields: &[F],
-) -> Result<Vec<(String, JsonValue)>, String> {
+/// Returns the fields that a document has, in the order of `fields`. Each is looked up when it is its turn, because a path
+/// through arrays copies their values.
+fn chosen_fields<'a>(
+    document: &'a JsonValue,
+    fields: &'a [&'a str],
+) -> Result<impl Iterator<Item = (&'a str, Cow<'a, JsonValue>)>, String> {
     if !matches!(document, JsonValue::Object(_)) {
         return Err(format!("must be an object with the fields of rank_fields, not {}", document.kind()));
     }
-    let mut chosen: Vec<(String, JsonValue)> = Vec::with_capacity(fields.len());
-    for field in fields.iter().map(AsRef::as_ref) {
-        if let Some(value) = document.at(field).filter(|value| !value.is_missing()) {
-            chosen.push((field.to_owned(), value.into_owned()));
-        }
-    }
-    Ok(chosen)
+    Ok(fields.iter().filter_map(|field| {
+        let value = document.at(field).filter(|value| !value.is_missing())?;
+        Some((*field, value))
+    }))
 }
 
-fn structured_text<F: AsRef<str>>(
+fn write_structured(
     document: &JsonValue,
-    fields: Option<&[F]>,
+    fields: Option<&[&str]>,
     structured: Structured,
-) -> Result<String, String> {
-    if let Some(text) = document.as_str() {
-        return Ok(text.to_owned());
+    text: &mut BoundedText,
+) -> Result<(), String> {
+    match (document, fields) {
+        (JsonValue::String(string), _) => text.push_str(string),
+        (_, Some(fields)) => structured.write(chosen_fields(document, fields)?, text),
+        (JsonValue::Object(fields), None) => structured.write(borrowed(fields), text),
+        (other, None) => return Err(format!("must be a string or an object, not {}", other.kind())),
     }
-    let mut chosen = fields.map(|fields| chosen_fields(document, fields)).transpose()?;
-    if let Some(chosen) = &mut chosen {
-        let mut names = HashSet::new();
-        chosen.retain(|(name, _)| names.insert(name.clone()));
+    Ok(())
+}
+
+impl Structured {
+    fn write<'a>(self, fields: impl Iterator<Item = (&'a str, Cow<'a, JsonValue>)>, text: &mut BoundedText) {
+        match self {
+            Structured::Yaml => yaml::write_document(fields, text),
+            Structured::Lines => lines::write_lines(fields, text),
+        }
     }
-    let fields = match (&chosen, document) {
-        (Some(chosen), _) => chosen,
-        (None, JsonValue::Object(fields)) => fields,
-        (None, other) => return Err(format!("must be a string or an object, not {}", other.kind())),
-    };
-    Ok(match structured {
-        Structured::Yaml => yaml::document(fields),
-        Structured::Lines => lines::lines(fields),
-    })
+}
+
+/// Returns all fields of an object.
+fn borrowed(fields: &[(String, JsonValue)]) -> impl Iterator<Item = (&str, Cow<'_, JsonValue>)> {
+    fields.iter().map(|(name, value)| (name.as_str(), Cow::Borrowed(value)))
 }

@@ -1,6 +1,8 @@
 //! Texts of documents with fields: paths, YAML as PyYAML writes it, and lines.
 
-use ranklet::{ErrorKind, JsonValue, document_texts};
+use std::error::Error as _;
+
+use ranklet::{ErrorKind, JsonValue, TextsTooLong, document_texts};
 use serde::Deserialize;
 
 use crate::cases;
@@ -23,7 +25,8 @@ fn texts_are_those_of_pyyaml_and_of_the_formulas() {
         let documents = [case.document.clone(), serde_json::Value::Object(all).into()];
         let structured = case.structured.as_ref().map(|name| name.parse().unwrap());
         let count = if case.rank_fields.is_some() { 2 } else { 1 };
-        let texts = document_texts(&documents[..count], case.rank_fields.as_deref(), structured).unwrap();
+        let fields = case.rank_fields.as_deref();
+        let texts = document_texts(&documents[..count], fields, structured, None).unwrap();
         if texts[0] != case.text {
             differing.push((case.document, case.rank_fields, case.structured, texts[0].clone(), case.text));
         }
@@ -43,7 +46,7 @@ fn refused(
 ) -> (Option<usize>, String) {
     let documents: Vec<JsonValue> = serde_json::from_str(documents).unwrap();
     let structured = structured.map(|name| name.parse().unwrap());
-    let error = document_texts(&documents, rank_fields, structured).unwrap_err();
+    let error = document_texts(&documents, rank_fields, structured, None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Input);
     (error.item().map(|item| item.range.start), error.context().to_owned())
 }
@@ -79,9 +82,55 @@ fn deep_documents_have_texts() {
     let deep = format!("[{}1{}]", "{\"a\":".repeat(120), "}".repeat(120));
     let documents: Vec<JsonValue> = serde_json::from_str(&deep).unwrap();
     for structured in ["yaml", "lines"] {
-        let texts = document_texts::<&str>(&documents, None, Some(structured.parse().unwrap())).unwrap();
+        let structured = Some(structured.parse().unwrap());
+        let texts = document_texts::<&str>(&documents, None, structured, None).unwrap();
         assert!(texts[0].trim_end().ends_with("a: 1"), "{texts:?}");
     }
     let path = vec!["a"; 120].join(".");
-    assert_eq!(document_texts(&documents, Some(&[path]), None).unwrap(), ["1"]);
+    assert_eq!(document_texts(&documents, Some(&[path]), None, None).unwrap(), ["1"]);
+}
+
+#[test]
+fn a_field_that_is_named_again_is_written_once() {
+    let documents: Vec<JsonValue> = serde_json::from_str(r#"[{"a": "x", "b": 1}]"#).unwrap();
+    let texts = |fields: &[&str], structured: Option<&str>| {
+        let structured = structured.map(|name| name.parse().unwrap());
+        document_texts(&documents, Some(fields), structured, None).unwrap().remove(0)
+    };
+    assert_eq!(texts(&["a", "b", "a", "b"], None), "a: x\nb: 1");
+    assert_eq!(texts(&["a", "a"], None), "x");
+    assert_eq!(texts(&["b", "a", "b"], Some("lines")), "b: 1\na: x");
+    assert_eq!(texts(&["b", "a", "b"], Some("yaml")), "b: 1\na: x\n");
+}
+
+/// In each form, a document can have a text that is much longer than itself.
+#[test]
+fn all_texts_together_have_a_maximum_length() {
+    let deep = format!("{}[1, 2, 3]{}", r#"{"long":"#.repeat(20), "}".repeat(20));
+    let documents = format!(r#"["four", {{"long name": [[1], [2], [3]], "a": "value"}}, {deep}]"#);
+    let documents: Vec<JsonValue> = serde_json::from_str(&documents).unwrap();
+    let fields = ["a", "long name", "long.long"];
+    for (rank_fields, structured) in
+        [(None, Some("yaml")), (None, Some("lines")), (Some(&fields[..]), Some("lines"))]
+    {
+        let structured = structured.map(|name| name.parse().unwrap());
+        let texts = |max_bytes| document_texts(&documents, rank_fields, structured, max_bytes);
+        let all = texts(None).unwrap();
+        let bytes = |count: usize| all[..count].iter().map(String::len).sum::<usize>();
+        assert_eq!(texts(Some(bytes(3))).unwrap(), all);
+        for (max_bytes, index) in
+            [(bytes(3) - 1, 2), (bytes(2), 2), (bytes(2) - 1, 1), (4, 1), (3, 0), (0, 0)]
+        {
+            let error = texts(Some(max_bytes)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Input);
+            assert_eq!(error.item().map(|item| item.range.clone()), Some(index..index + 1), "{max_bytes}");
+            assert!(error.source().is_some_and(|source| source.is::<TextsTooLong>()), "{error}");
+            let message = format!("longer than {max_bytes} bytes together; name fewer fields in rank_fields");
+            assert!(error.context().contains(&message), "{error}");
+        }
+    }
+    let named = document_texts(&documents[1..2], Some(&["a"]), None, Some(5)).unwrap();
+    assert_eq!(named, ["value"]);
+    let error = document_texts(&documents[1..2], Some(&["a"]), None, Some(4)).unwrap_err();
+    assert!(error.source().is_some_and(|source| source.is::<TextsTooLong>()), "{error}");
 }

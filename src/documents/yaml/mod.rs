@@ -5,8 +5,12 @@
 
 mod scalar;
 
+use std::borrow::Cow;
+
 use serde_json::Number;
 
+use super::borrowed;
+use super::bounded_text::BoundedText;
 use super::json_value::JsonValue;
 use scalar::Scalar;
 
@@ -14,16 +18,18 @@ const INDENT: usize = 2;
 /// Keys from this length on, with the length of the tag `!!str`, are written after a question mark.
 const MAX_SIMPLE_KEY: usize = 128 - "!!str".len();
 
-/// Writes an object as a document.
-pub(super) fn document(fields: &[(String, JsonValue)]) -> String {
-    let mut emitter = Emitter::new();
+/// Writes fields as a document.
+pub(super) fn write_document<'a>(
+    fields: impl Iterator<Item = (&'a str, Cow<'a, JsonValue>)>,
+    text: &mut BoundedText,
+) {
+    let mut emitter = Emitter::new(text);
     emitter.mapping(fields);
     emitter.write_line_break_at_end();
-    emitter.out
 }
 
-struct Emitter {
-    out: String,
+struct Emitter<'a> {
+    out: &'a mut BoundedText,
     column: usize,
     /// Whether the last character separates tokens.
     whitespace: bool,
@@ -33,9 +39,9 @@ struct Emitter {
     indent: Option<usize>,
 }
 
-impl Emitter {
-    fn new() -> Self {
-        Self { out: String::new(), column: 0, whitespace: true, indention: true, indent: None }
+impl<'a> Emitter<'a> {
+    fn new(out: &'a mut BoundedText) -> Self {
+        Self { out, column: 0, whitespace: true, indention: true, indent: None }
     }
 
     fn node(&mut self, value: &JsonValue, in_mapping: bool) {
@@ -45,7 +51,7 @@ impl Emitter {
             JsonValue::Number(number) => self.plain(&number_text(number)),
             JsonValue::String(text) => self.string(text),
             JsonValue::Array(items) => self.sequence(items, in_mapping),
-            JsonValue::Object(fields) => self.mapping(fields),
+            JsonValue::Object(fields) => self.mapping(borrowed(fields)),
         }
     }
 
@@ -58,6 +64,9 @@ impl Emitter {
         let is_indentless = in_mapping && !self.indention;
         self.increase_indent(is_indentless);
         for item in items {
+            if self.out.is_over() {
+                break;
+            }
             self.write_indent();
             self.write_indicator("-", true, true);
             self.node(item, false);
@@ -65,14 +74,18 @@ impl Emitter {
         self.indent = outer;
     }
 
-    fn mapping(&mut self, fields: &[(String, JsonValue)]) {
-        if fields.is_empty() {
+    fn mapping<'v>(&mut self, fields: impl Iterator<Item = (&'v str, Cow<'v, JsonValue>)>) {
+        let mut fields = fields.peekable();
+        if fields.peek().is_none() {
             self.write_indicator("{", true, false);
             return self.write_indicator("}", false, false);
         }
         let outer = self.indent;
         self.increase_indent(false);
         for (name, value) in fields {
+            if self.out.is_over() {
+                break;
+            }
             self.write_indent();
             let is_simple = !name.is_empty()
                 && name.chars().count() < MAX_SIMPLE_KEY
@@ -86,7 +99,7 @@ impl Emitter {
                 self.write_indent();
                 self.write_indicator(":", true, true);
             }
-            self.node(value, true);
+            self.node(&value, true);
         }
         self.indent = outer;
     }
@@ -169,7 +182,7 @@ impl Emitter {
 
     fn write_line_break(&mut self, line_break: char) {
         (self.whitespace, self.indention, self.column) = (true, true, 0);
-        self.out.push(line_break);
+        self.out.push_str(line_break.encode_utf8(&mut [0; 4]));
     }
 
     /// Ends the document.

@@ -50,9 +50,11 @@ impl DocumentFields {
             }
             (rank_fields, structured) => {
                 let texts =
-                    document_texts(&values, rank_fields.as_deref(), structured).map_err(|error| Problem {
-                        index: error.item().map(|item| item.range.start),
-                        message: error.context().to_owned(),
+                    document_texts(&values, rank_fields.as_deref(), structured, None).map_err(|error| {
+                        Problem {
+                            index: error.item().map(|item| item.range.start),
+                            message: error.context().to_owned(),
+                        }
                     })?;
                 let document = |(value, text)| Document { id: id(value), text, first_stage: None };
                 values.iter().zip(texts).map(document).collect()

@@ -15,7 +15,7 @@ pub(super) fn texts(
     structured: Option<Structured>,
     status: StatusCode,
 ) -> Result<Vec<String>, HttpError> {
-    document_texts(documents, rank_fields, structured).map_err(|error| {
+    document_texts(documents, rank_fields, structured, None).map_err(|error| {
         let message = match error.item() {
             Some(item) => format!("documents[{}] {}", item.range.start, error.context()),
             None => error.context().to_owned(),
