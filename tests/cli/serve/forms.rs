@@ -14,7 +14,9 @@ fn forms_of_requests_and_answers() {
     assert_eq!(results("/v2/rerank", nulls), plain);
     let nulls = json!({ "texts": null, "top_k": null, "return_documents": true });
     assert_eq!(results("/v2/rerank", nulls)[0]["document"], json!({ "text": DOCUMENTS[1] }));
-    assert_eq!(results("/v1/rerank", json!({ "top_n": 0 })), plain);
+    for none in [json!({ "top_n": 0 }), json!({ "top_n": -1 }), json!({ "top_k": -1 })] {
+        assert_eq!(results("/v1/rerank", none.clone()), plain, "{none}");
+    }
     assert_eq!(results("/v1/rerank", json!({ "top_n": 1.0 })).as_array().unwrap().len(), 1);
     let echo = json!({ "return_documents": true });
     assert_eq!(results("/v1/rerank", echo.clone())[0]["document"], json!({ "text": DOCUMENTS[1] }));
@@ -39,6 +41,12 @@ fn forms_of_requests_and_answers() {
         server.post("/rerank", &json!({ "query": QUERY, "texts": DOCUMENTS, "raw_scores": true })).json();
     for ((_, logit), (_, score)) in rows(&raw, "score").into_iter().zip(rows(&plain, "relevance_score")) {
         assert!((1.0 / (1.0 + (-logit).exp()) - score).abs() < 1e-6, "{logit} {score}");
+    }
+    // vLLM has two names of the flag; a request with both means the newer one.
+    for flags in [json!({ "activation": false }), json!({ "activation": true, "use_activation": false })] {
+        let mut request = json!({ "query": QUERY, "texts": DOCUMENTS });
+        request.as_object_mut().unwrap().extend(flags.as_object().unwrap().clone());
+        assert_eq!(server.post("/rerank", &request).json(), raw, "{flags}");
     }
     let scores = server.post("/score", &json!({ "text_1": QUERY, "text_2": DOCUMENTS })).json();
     let nulls = json!({ "text_1": null, "queries": [QUERY], "text_2": null, "documents": DOCUMENTS });
@@ -83,6 +91,40 @@ fn inputs_of_text_ranking_are_answered_as_texts() {
     assert_eq!((wrong.status, &wrong.json()["error"]), (422, &json!("query must be a string, not 5")));
     let text = server.post("/v1/rerank", &json!({ "inputs": QUERY, "documents": DOCUMENTS }));
     text.expect_error(400, "query is missing");
+}
+
+#[test]
+fn the_models_name_is_its_id_or_the_last_part_of_its_folder_or_that_of_the_option() {
+    let folder = crate::common::fixtures_directory().join("bert-gelu-h36");
+    let folder = folder.to_str().unwrap();
+    for (arguments, name) in [
+        (vec!["--model", folder], "bert-gelu-h36"),
+        (vec!["--model", folder, "--served-model-name", "the/name"], "the/name"),
+        (vec![], "ranklet"),
+    ] {
+        let server = serve(&arguments);
+        let get = |path: &str| server.request("GET", path, &[], "").json();
+        assert_eq!(get("/health")["model"], name);
+        assert_eq!(get("/v1/models")["data"][0]["id"], name);
+        assert_eq!(server.post("/v1/rerank", &body(json!({}))).json()["model"], name);
+    }
+}
+
+/// infinity_client needs `stats`, and refuses each owner but "infinity".
+#[test]
+fn each_path_of_the_model_list_is_that_of_its_service() {
+    let server = serve(&["--host", "localhost"]);
+    let get = |path: &str| server.request("GET", path, &[], "").json()["data"][0].clone();
+    let (infinity, open_ai) = (get("/models"), get("/v1/models"));
+    assert_eq!((&infinity["stats"], infinity.get("owned_by")), (&json!({}), None));
+    assert_eq!((open_ai.get("stats"), &open_ai["owned_by"]), (None, &json!("ranklet")));
+    assert_eq!(infinity["id"], open_ai["id"]);
+}
+
+#[test]
+fn a_host_that_does_not_exist_is_refused() {
+    let arguments = ["serve", "--port", "0", "--host", "not a host"];
+    crate::program::assert_fails(&arguments, &["cannot listen on not a host:0"]);
 }
 
 #[test]

@@ -3,8 +3,10 @@
 mod faults;
 mod forms;
 mod instructions;
+mod limits;
 mod options;
 mod refusals;
+mod scores;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

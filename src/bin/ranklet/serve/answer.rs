@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::dialect::Dialect;
 use super::documents::text_of;
-use super::fields::RerankRequest;
+use super::requests::RerankRequest;
 use super::scheduler::Scored;
 
 /// The number of documents that Cohere counts as one search.
@@ -24,29 +24,17 @@ pub(super) fn rerank_body(
     model: &str,
 ) -> Value {
     let tokens = scored.tokens;
-    if dialect == Dialect::Texts {
-        let rows = ranking.iter().enumerate().map(|(position, ranked)| {
-            let mut row = json!({ "index": ranked.index, "score": ranked.score });
-            if let Some(score) = ranked.model_score {
-                row["model_score"] = json!(score);
-            }
-            if request.return_documents {
-                row["text"] = json!(text_of(&request.documents[ranked.index]));
-            }
-            if let Some(Some(highlights)) = highlights.get(position) {
-                row["highlights"] = json!(highlights);
-            }
-            row
-        });
-        return rows.collect();
-    }
+    let (score_name, document_name) = match dialect {
+        Dialect::Texts => ("score", "text"),
+        Dialect::Documents | Dialect::Infinity | Dialect::Voyage => ("relevance_score", "document"),
+    };
     let rows = ranking.iter().enumerate().map(|(position, ranked)| {
-        let mut row = json!({ "index": ranked.index, "relevance_score": ranked.score });
+        let mut row = json!({ "index": ranked.index, score_name: ranked.score });
         if let Some(score) = ranked.model_score {
             row["model_score"] = json!(score);
         }
         if request.return_documents {
-            row["document"] = echo(dialect, &request.documents[ranked.index]);
+            row[document_name] = echo(dialect, &request.documents[ranked.index]);
         }
         if let Some(Some(highlights)) = highlights.get(position) {
             row["highlights"] = json!(highlights);
@@ -54,6 +42,9 @@ pub(super) fn rerank_body(
         row
     });
     let rows: Value = rows.collect();
+    if dialect == Dialect::Texts {
+        return rows;
+    }
     let mut body = json!({
         "id": unique_id(),
         "object": "rerank",
@@ -91,31 +82,35 @@ pub(super) fn score_body(scores: &[f32], tokens: usize, model: &str) -> Value {
     })
 }
 
-/// Returns the body that lists the model.
-pub(super) fn models_body(model: &str) -> Value {
-    json!({
-        "object": "list",
-        "data": [{
-            "id": model,
-            "object": "model",
-            "created": 0,
-            "owned_by": "ranklet",
-            "backend": "ranklet",
-            "capabilities": ["rerank"],
-        }],
-    })
+/// Returns the body that lists the model. `/models` is the path of Infinity, whose client needs `stats` and knows one value of
+/// `owned_by`, its own.
+pub(super) fn models_body(path: &str, model: &str) -> Value {
+    let mut row = json!({
+        "id": model,
+        "object": "model",
+        "created": 0,
+        "backend": "ranklet",
+        "capabilities": ["rerank"],
+    });
+    if path == "/models" {
+        row["stats"] = json!({});
+    } else {
+        row["owned_by"] = json!("ranklet");
+    }
+    json!({ "object": "list", "data": [row] })
 }
 
 fn usage(tokens: usize) -> Value {
     json!({ "prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens })
 }
 
-/// Returns a document as the dialect's clients read it: Voyage and Infinity a string, the others an object.
+/// Returns a document as the dialect's clients read it: Voyage, Infinity and TEI a string, the others an object.
 fn echo(dialect: Dialect, document: &JsonValue) -> Value {
     match dialect {
+        Dialect::Texts => json!(text_of(document)),
         Dialect::Voyage | Dialect::Infinity => text_of(document).map_or_else(|| json!(document), Value::from),
-        Dialect::Documents | Dialect::Texts if document.as_str().is_some() => json!({ "text": document }),
-        Dialect::Documents | Dialect::Texts => json!(document),
+        Dialect::Documents if document.as_str().is_some() => json!({ "text": document }),
+        Dialect::Documents => json!(document),
     }
 }
 

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use ranklet::JsonValue;
 use serde_json::{Value, json};
 
-use super::fields::Body;
+use super::fields::JsonObject;
 use super::http_error::HttpError;
 
 /// A wire format. All forms of requests are read on every path; the dialect decides how documents are echoed and what
@@ -23,7 +23,7 @@ pub(super) enum Dialect {
 
 impl Dialect {
     /// The dialect of a request. A field that is `null` counts as absent.
-    pub(super) fn of(path: &str, body: &Body) -> Self {
+    pub(super) fn of(path: &str, body: &JsonObject) -> Self {
         let has = |name| body.get(name).is_some_and(|value| *value != JsonValue::Null);
         let has_truncation = matches!(body.get("truncation"), Some(JsonValue::Bool(_)));
         match path {

@@ -1,27 +1,43 @@
 //! The texts of documents in requests.
 
+use std::error::Error as _;
+
 use axum::http::StatusCode;
-use ranklet::{JsonValue, Structured, document_texts};
+use ranklet::{JsonValue, Structured, TextsTooLong, document_texts};
 
 use super::http_error::HttpError;
 
-/// Returns the texts of documents, as [`document_texts`] does.
-///
-/// # Errors
-/// `status` for a document without a text, and if no document has any of the fields.
-pub(super) fn texts(
-    documents: &[JsonValue],
-    rank_fields: Option<&[String]>,
-    structured: Option<Structured>,
-    status: StatusCode,
-) -> Result<Vec<String>, HttpError> {
-    document_texts(documents, rank_fields, structured, None).map_err(|error| {
-        let message = match error.item() {
-            Some(item) => format!("documents[{}] {}", item.range.start, error.context()),
-            None => error.context().to_owned(),
-        };
-        HttpError::new(status, message)
-    })
+/// The fields that are scored, and how they are written.
+#[derive(Debug)]
+pub(super) struct TextOptions {
+    pub(super) rank_fields: Option<Vec<String>>,
+    pub(super) structured: Option<Structured>,
+}
+
+impl TextOptions {
+    /// Returns the texts of documents, as [`document_texts`] does. `field` is the name of the field that has them.
+    ///
+    /// # Errors
+    /// `status` for a document without a text, and if no document has any of the fields; 413 for texts of more than
+    /// `max_bytes` together.
+    pub(super) fn texts(
+        &self,
+        documents: &[JsonValue],
+        field: &str,
+        max_bytes: usize,
+        status: StatusCode,
+    ) -> Result<Vec<String>, HttpError> {
+        let Self { rank_fields, structured } = self;
+        document_texts(documents, rank_fields.as_deref(), *structured, Some(max_bytes)).map_err(|error| {
+            let is_too_long = error.source().is_some_and(|source| source.is::<TextsTooLong>());
+            let status = if is_too_long { StatusCode::PAYLOAD_TOO_LARGE } else { status };
+            let message = match error.item() {
+                Some(item) => format!("{field}[{}] {}", item.range.start, error.context()),
+                None => error.context().to_owned(),
+            };
+            HttpError::new(status, message)
+        })
+    }
 }
 
 /// Returns a text, which may also be an object with `text`.

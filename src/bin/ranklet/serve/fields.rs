@@ -1,160 +1,34 @@
 //! The fields of requests, in any dialect.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use ranklet::{Fuse, FuseMethod, JsonValue, Scores, Selection, Structured};
+use ranklet::{FuseMethod, JsonValue, Scores, text_field};
 
 use super::dialect::Dialect;
-use super::documents::{self, text_of};
+use super::documents::{TextOptions, kind_of, text_of};
 use super::http_error::HttpError;
 
 /// The fields of a body that is a JSON object.
-pub(super) type Body = HashMap<String, JsonValue>;
-
-/// Returns a body without the object `inputs`, in which Hugging Face's text-ranking task has the query and the texts: its
-/// fields come to those beside it. A body with a query stays as it is.
-pub(super) fn without_inputs(mut body: Body) -> Body {
-    if body.get("query").is_none_or(|query| *query == JsonValue::Null)
-        && let Some(JsonValue::Object(inputs)) = body.remove("inputs")
-    {
-        body.extend(inputs);
-    }
-    body
-}
+pub(super) type JsonObject = HashMap<String, JsonValue>;
 
 type Result<T> = std::result::Result<T, HttpError>;
 
 /// Each field is looked for in each document.
 const MAX_RANK_FIELDS: usize = 100;
+/// A name is compared with the names of each document's fields, and so is each part of it that ends before a dot.
+const MAX_RANK_FIELD_BYTES: usize = 256;
+const MAX_RANK_FIELD_DOTS: usize = 32;
 /// The instruction is a part of each pair.
 const MAX_INSTRUCTION_BYTES: usize = 16 * 1024;
 
-/// A request for a ranking.
-#[derive(Debug)]
-pub(super) struct RerankRequest {
-    pub(super) query: String,
-    /// The documents as they were sent.
-    pub(super) documents: Vec<JsonValue>,
-    /// The texts of the documents.
-    pub(super) texts: Vec<String>,
-    /// Maximum number of results; `None` for all.
-    pub(super) top_n: Option<usize>,
-    /// Whether each result includes its document.
-    pub(super) return_documents: bool,
-    pub(super) max_tokens_per_document: Option<usize>,
-    /// The instruction; `None` for that of the server.
-    pub(super) instruction: Option<Arc<str>>,
-    pub(super) scores: Scores,
-    /// Minimum score of a result.
-    pub(super) min_score: Option<f64>,
-    /// The time after which the answer has the documents scored so far.
-    pub(super) deadline: Option<Duration>,
-    /// The scores of a first stage, and how its order is fused with the model's.
-    pub(super) fuse: Option<(Vec<Option<f64>>, FuseMethod)>,
-    /// Maximum number of best sentences of each result; `None` for none.
-    pub(super) highlights: Option<usize>,
-}
-
-impl RerankRequest {
-    /// Reads a request. Each optional field may be `null`; unknown fields are left alone, because every client sends
-    /// some of its own.
-    ///
-    /// # Errors
-    /// 400 for a field with a wrong value (422 for Infinity and TEI), 413 for too many documents.
-    pub(super) fn read(body: Body, dialect: Dialect, max_documents: usize) -> Result<Self> {
-        let mut fields = Fields { body, dialect };
-        let documents = fields.documents(if dialect == Dialect::Texts { "texts" } else { "documents" })?;
-        check_number(documents.len(), max_documents, "documents")?;
-        let rank_fields = fields.names("rank_fields")?;
-        check_number(rank_fields.as_ref().map_or(0, Vec::len), MAX_RANK_FIELDS, "rank_fields")?;
-        let structured = fields.structured()?;
-        let top_n = match fields.count("top_n")? {
-            Some(number) => Some(number),
-            None => fields.count("top_k")?,
-        };
-        let texts = documents::texts(&documents, rank_fields.as_deref(), structured, dialect.wrong_field())?;
-        let request = Self {
-            query: fields.text("query")?,
-            texts,
-            documents,
-            // The clients of TEI expect all texts back.
-            top_n: top_n.filter(|_| dialect != Dialect::Texts),
-            return_documents: fields
-                .flag("return_documents")?
-                .or(fields.flag("return_text")?)
-                .unwrap_or(false),
-            max_tokens_per_document: fields.count("max_tokens_per_doc")?,
-            instruction: fields.instruction()?,
-            scores: fields.scores()?,
-            min_score: fields.number("min_score", "minScore", "a number", |_| true)?,
-            deadline: fields.deadline()?,
-            fuse: fields.fuse()?,
-            highlights: fields.positive("highlights")?,
-        };
-        let check = request.selection().check(request.documents.len());
-        check.map(|()| request).map_err(|error| HttpError::new(dialect.wrong_field(), error.context()))
-    }
-
-    /// The choice of results.
-    pub(super) fn selection(&self) -> Selection<'_> {
-        let fuse = self.fuse.as_ref().map(|(first_stage, method)| Fuse { first_stage, method: *method });
-        Selection { top_n: self.top_n, min_score: self.min_score, fuse }
-    }
-}
-
-/// A request for the scores of pairs.
-#[derive(Debug)]
-pub(super) struct ScoreRequest {
-    /// Equal queries share their text.
-    pub(super) pairs: Vec<(Arc<str>, String)>,
-    /// The instruction; `None` for that of the server.
-    pub(super) instruction: Option<Arc<str>>,
-    pub(super) scores: Scores,
-}
-
-impl ScoreRequest {
-    /// Reads a request for scores. Its queries are in `text_1`, `data_1`, `queries` or `query`, its documents in `text_2`,
-    /// `data_2`, `documents` or `items`, as in vLLM. It has one query, or as many queries as documents.
-    ///
-    /// # Errors
-    /// 400 for a field with a wrong value, 413 for too many pairs.
-    pub(super) fn read(body: Body, max_documents: usize) -> Result<Self> {
-        let mut fields = Fields { body, dialect: Dialect::Documents };
-        let query_field = fields.first_of(&["text_1", "data_1", "queries", "query"]);
-        let document_field = fields.first_of(&["text_2", "data_2", "documents", "items"]);
-        let queries = fields.documents(query_field)?;
-        let documents = fields.documents(document_field)?;
-        check_number(documents.len(), max_documents, "pairs")?;
-        if queries.len() != 1 && queries.len() != documents.len() {
-            let message = format!(
-                "{query_field} must have one text, or as many as {document_field}: {} and {} were sent",
-                queries.len(),
-                documents.len()
-            );
-            return Err(HttpError::new(StatusCode::BAD_REQUEST, message));
-        }
-        let (instruction, scores) = (fields.instruction()?, fields.scores()?);
-        let queries = documents::texts(&queries, None, None, StatusCode::BAD_REQUEST)?;
-        let texts = documents::texts(&documents, None, None, StatusCode::BAD_REQUEST)?;
-        let mut shared: BTreeSet<Arc<str>> = BTreeSet::new();
-        let queries = queries.into_iter().map(|query| match shared.get(query.as_str()) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let query = Arc::from(query);
-                shared.insert(Arc::clone(&query));
-                query
-            }
-        });
-        let queries: Vec<Arc<str>> = queries.collect();
-        let queries = queries.iter().cycle().take(texts.len()).cloned();
-        Ok(Self { pairs: queries.zip(texts).collect(), instruction, scores })
-    }
-}
-
-fn check_number(number: usize, max: usize, what: &str) -> Result<()> {
+/// Checks a number of things in a request.
+///
+/// # Errors
+/// 413 for more than the maximum.
+pub(super) fn check_number(number: usize, max: usize, what: &str) -> Result<()> {
     if number <= max {
         return Ok(());
     }
@@ -163,12 +37,16 @@ fn check_number(number: usize, max: usize, what: &str) -> Result<()> {
 }
 
 /// The fields of a body. `null` counts as absent.
-struct Fields {
-    body: Body,
+pub(super) struct Fields {
+    body: JsonObject,
     dialect: Dialect,
 }
 
 impl Fields {
+    pub(super) fn new(body: JsonObject, dialect: Dialect) -> Self {
+        Self { body, dialect }
+    }
+
     fn take(&mut self, name: &str) -> Option<JsonValue> {
         self.body.remove(name).filter(|value| *value != JsonValue::Null)
     }
@@ -192,22 +70,31 @@ impl Fields {
         }
     }
 
-    fn deadline(&mut self) -> Result<Option<Duration>> {
+    pub(super) fn min_score(&mut self) -> Result<Option<f64>> {
+        self.number("min_score", "minScore", "a number", |_| true)
+    }
+
+    pub(super) fn deadline(&mut self) -> Result<Option<Duration>> {
         let ms = self.number("deadline_ms", "deadlineMs", "a number above 0", |ms| ms > 0.0)?;
         // A deadline too far away for a Duration is no deadline.
         Ok(ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok()))
     }
 
-    fn structured(&mut self) -> Result<Option<Structured>> {
-        let Some(value) = self.take("structured") else { return Ok(None) };
-        match value.as_str().and_then(|name| name.parse().ok()) {
-            Some(structured) => Ok(Some(structured)),
-            None => Err(self.wrong("structured", "\"yaml\" or \"lines\"", Some(&value))),
-        }
+    /// Takes the fields that say what the texts of documents are.
+    pub(super) fn text_options(&mut self) -> Result<TextOptions> {
+        let rank_fields = self.rank_fields()?;
+        let structured = match self.take("structured") {
+            None => None,
+            Some(value) => match value.as_str().and_then(|name| name.parse().ok()) {
+                Some(structured) => Some(structured),
+                None => return Err(self.wrong("structured", "\"yaml\" or \"lines\"", Some(&value))),
+            },
+        };
+        Ok(TextOptions { rank_fields, structured })
     }
 
     /// Takes the scores of a first stage, and the method of fusing.
-    fn fuse(&mut self) -> Result<Option<(Vec<Option<f64>>, FuseMethod)>> {
+    pub(super) fn fuse(&mut self) -> Result<Option<(Vec<Option<f64>>, FuseMethod)>> {
         let body = match self.take("fuse") {
             None => return Ok(None),
             Some(JsonValue::Object(fields)) => fields.into_iter().collect(),
@@ -238,19 +125,48 @@ impl Fields {
     }
 
     /// The first of these fields that the body has; else the first name.
-    fn first_of(&self, names: &[&'static str]) -> &'static str {
+    pub(super) fn first_of(&self, names: &[&'static str]) -> &'static str {
         let is_present = |name: &&str| self.body.get(*name).is_some_and(|value| *value != JsonValue::Null);
         names.iter().copied().find(is_present).unwrap_or(names[0])
     }
 
-    fn text(&mut self, name: &str) -> Result<String> {
+    pub(super) fn text(&mut self, name: &str) -> Result<String> {
         let value = self.take(name);
         let text = value.as_ref().and_then(text_of).map(str::to_owned);
         text.ok_or_else(|| self.wrong(name, "a string", value.as_ref()))
     }
 
+    /// Takes the queries of pairs.
+    pub(super) fn queries(&mut self, name: &str) -> Result<Vec<String>> {
+        let queries = self.documents(name)?.into_iter().enumerate().map(|(index, query)| match &query {
+            JsonValue::String(text) => Ok(text.clone()),
+            other => match text_field(other) {
+                Some((_, text)) => Ok(text.to_owned()),
+                None => {
+                    let expected = "a string or an object with a string in text";
+                    Err(self.wrong(&format!("{name}[{index}]"), expected, Some(other)))
+                }
+            },
+        });
+        queries.collect()
+    }
+
+    /// Refuses fields that only requests for rankings have.
+    ///
+    /// # Errors
+    /// A field with a wrong value.
+    pub(super) fn refuse_ranking(&mut self) -> Result<()> {
+        for name in ["deadline_ms", "deadlineMs", "min_score", "minScore", "fuse", "highlights"] {
+            if self.take(name).is_some() {
+                let message = format!("{name} belongs to /rerank, and /score cannot obey it: leave it out");
+                return Err(HttpError::new(self.dialect.wrong_field(), message));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes an instruction. An empty one is the default of the server and the model.
-    fn instruction(&mut self) -> Result<Option<Arc<str>>> {
+    pub(super) fn instruction(&mut self) -> Result<Option<Arc<str>>> {
         match self.take("instruction") {
             None => Ok(None),
             Some(JsonValue::String(text)) if text.is_empty() => Ok(None),
@@ -263,7 +179,7 @@ impl Fields {
     }
 
     /// Takes a list of strings and objects. One string is a list of one.
-    fn documents(&mut self, name: &str) -> Result<Vec<JsonValue>> {
+    pub(super) fn documents(&mut self, name: &str) -> Result<Vec<JsonValue>> {
         let documents = match self.take(name) {
             Some(JsonValue::Array(documents)) => documents,
             Some(text @ JsonValue::String(_)) => vec![text],
@@ -279,24 +195,34 @@ impl Fields {
         }
     }
 
-    /// Takes a maximum number. 0 is no maximum, as vLLM has it.
-    fn count(&mut self, name: &str) -> Result<Option<usize>> {
+    /// Takes the maximum number of results. A number below 1 is no maximum, as vLLM has it.
+    pub(super) fn top_n(&mut self, name: &str) -> Result<Option<usize>> {
         let Some(value) = self.take(name) else { return Ok(None) };
         match whole_number(&value) {
+            Some(number) => Ok(usize::try_from(number).ok().filter(|number| *number > 0)),
+            None => Err(self.wrong(name, "a whole number", Some(&value))),
+        }
+    }
+
+    /// Takes the maximum number of tokens of a document. 0 is no maximum, as vLLM has it.
+    pub(super) fn max_tokens_per_document(&mut self) -> Result<Option<usize>> {
+        let name = "max_tokens_per_doc";
+        let Some(value) = self.take(name) else { return Ok(None) };
+        match whole_number(&value).and_then(|number| usize::try_from(number).ok()) {
             Some(number) => Ok(Some(number).filter(|number| *number > 0)),
             None => Err(self.wrong(name, "a whole number of 0 or more", Some(&value))),
         }
     }
 
-    fn positive(&mut self, name: &str) -> Result<Option<usize>> {
+    pub(super) fn positive(&mut self, name: &str) -> Result<Option<usize>> {
         let Some(value) = self.take(name) else { return Ok(None) };
-        match whole_number(&value) {
+        match whole_number(&value).and_then(|number| usize::try_from(number).ok()) {
             Some(number) if number > 0 => Ok(Some(number)),
             _ => Err(self.wrong(name, "a whole number of 1 or more", Some(&value))),
         }
     }
 
-    fn flag(&mut self, name: &str) -> Result<Option<bool>> {
+    pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>> {
         match self.take(name) {
             None => Ok(None),
             Some(JsonValue::Bool(flag)) => Ok(Some(flag)),
@@ -304,23 +230,35 @@ impl Fields {
         }
     }
 
-    /// Takes a list of names. An empty list is no list.
-    fn names(&mut self, name: &str) -> Result<Option<Vec<String>>> {
-        let Some(value) = self.take(name) else { return Ok(None) };
+    /// Takes the names of the fields that are scored. An empty list is no list.
+    fn rank_fields(&mut self) -> Result<Option<Vec<String>>> {
+        let Some(value) = self.take("rank_fields") else { return Ok(None) };
         let name_of = |item: &JsonValue| item.as_str().map(str::to_owned);
         let names: Option<Vec<String>> = match &value {
             JsonValue::Array(items) => items.iter().map(name_of).collect(),
             _ => None,
         };
-        match names {
-            Some(names) => Ok(Some(names).filter(|names| !names.is_empty())),
-            None => Err(self.wrong(name, "an array of strings", Some(&value))),
+        let Some(names) = names else {
+            return Err(self.wrong("rank_fields", "an array of strings", Some(&value)));
+        };
+        check_number(names.len(), MAX_RANK_FIELDS, "rank_fields")?;
+        let is_long = |name: &String| {
+            name.len() > MAX_RANK_FIELD_BYTES || name.matches('.').count() > MAX_RANK_FIELD_DOTS
+        };
+        if let Some(index) = names.iter().position(is_long) {
+            let message = format!(
+                "rank_fields[{index}] must have at most {MAX_RANK_FIELD_BYTES} bytes and {MAX_RANK_FIELD_DOTS} dots"
+            );
+            return Err(HttpError::new(self.dialect.wrong_field(), message));
         }
+        Ok(Some(names).filter(|names| !names.is_empty()))
     }
 
     /// Takes the kind of scores: `scores`, or the flags of TEI, Infinity and vLLM, whose clients always send them.
-    fn scores(&mut self) -> Result<Scores> {
-        let is_raw = self.flag("raw_scores")? == Some(true) || self.flag("use_activation")? == Some(false);
+    /// `activation` is vLLM's older name of `use_activation`.
+    pub(super) fn scores(&mut self) -> Result<Scores> {
+        let use_activation = self.flag("use_activation")?.or(self.flag("activation")?);
+        let is_raw = self.flag("raw_scores")? == Some(true) || use_activation == Some(false);
         let Some(value) = self.take("scores") else {
             return Ok(if is_raw { Scores::Raw } else { Scores::Sigmoid });
         };
@@ -341,16 +279,16 @@ impl Fields {
     fn wrong(&self, name: &str, expected: &str, value: Option<&JsonValue>) -> HttpError {
         let message = match value {
             None => format!("{name} is missing; it must be {expected}"),
-            Some(value) => format!("{name} must be {expected}, not {}", documents::kind_of(value)),
+            Some(value) => format!("{name} must be {expected}, not {}", kind_of(value)),
         };
         HttpError::new(self.dialect.wrong_field(), message)
     }
 }
 
 /// Returns a number without a fraction, which JSON may also write as 3.0.
-fn whole_number(value: &JsonValue) -> Option<usize> {
-    let number = as_number(value).filter(|number| number.fract() == 0.0 && (0.0..=9e15).contains(number))?;
-    Some(number as usize)
+fn whole_number(value: &JsonValue) -> Option<i64> {
+    let number = as_number(value).filter(|number| number.fract() == 0.0 && number.abs() <= 9e15)?;
+    Some(number as i64)
 }
 
 fn as_number(value: &JsonValue) -> Option<f64> {

@@ -22,18 +22,26 @@ impl HttpError {
         Self { header: Some((name, value.into())), ..self }
     }
 
+    /// Returns the answer to a defect of the server.
+    pub(super) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed")
+    }
+
     /// Returns an answer that asks the client to try again after some seconds.
     pub(super) fn retry(status: StatusCode, message: &str, seconds: u64) -> Self {
         Self::new(status, message).with_header(header::RETRY_AFTER, seconds.to_string())
     }
 
     /// Returns the answer to an error of the reranker. The client gets the text of an error about the request's fields;
-    /// the text of any other error stays on the server.
-    pub(super) fn of(error: &Error, dialect: Dialect) -> Self {
+    /// the text of any other error stays on the server. `field` is the name of the field that has the items of errors; `None`
+    /// if the request has no such field.
+    pub(super) fn of(error: &Error, dialect: Dialect, field: Option<&str>) -> Self {
         match error.kind() {
             ErrorKind::Input | ErrorKind::Unsupported => {
-                let item = error.item().map(|item| format!("{item}: ")).unwrap_or_default();
-                Self::new(dialect.wrong_field(), format!("{item}{}", error.context()))
+                let place = field.zip(error.item());
+                let place = place.map(|(field, item)| format!("{field}[{}]: ", item.range.start));
+                let message = format!("{}{}", place.unwrap_or_default(), error.context());
+                Self::new(dialect.wrong_field(), message)
             }
             ErrorKind::DeviceLost | ErrorKind::OutOfMemory => {
                 Self::retry(StatusCode::SERVICE_UNAVAILABLE, "the model is not available", 5)

@@ -4,6 +4,8 @@
 
 mod access;
 mod answer;
+mod blocking;
+mod body;
 mod connections;
 mod dialect;
 mod documents;
@@ -11,11 +13,12 @@ mod fields;
 mod http_error;
 mod metrics;
 mod origin;
+mod requests;
 mod routes;
 mod scheduler;
 
-use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,12 +36,16 @@ use scheduler::Scheduler;
 /// Options of the server.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
-    /// The address to listen on. The default is for programs of this machine only; 0.0.0.0 is for all machines.
+    /// The address or the name of this machine to listen on. The default is for programs of this machine only; 0.0.0.0 is for
+    /// all machines.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    host: IpAddr,
+    host: String,
     /// The port to listen on; 0 for a free one.
     #[arg(long, value_name = "PORT", default_value = "8787")]
     port: u16,
+    /// The name of the model in answers. The default is the id of the model, or the last part of its folder.
+    #[arg(long, value_name = "NAME")]
+    served_model_name: Option<String>,
     /// A key that clients must send as Authorization: Bearer KEY. May be given several times.
     #[arg(long, value_name = "KEY", env = "RANKLET_API_KEY", hide_env_values = true, value_parser = key)]
     api_key: Vec<String>,
@@ -99,9 +106,9 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
     let backend = &reranker.info().backend;
     let dtype = serde_json::json!(backend.dtype);
     let running = format!("{model} ({}) on {}", dtype.as_str().unwrap_or_default(), backend.engine);
-    let address = SocketAddr::new(arguments.host, arguments.port);
+    let (host, port) = (arguments.host, arguments.port);
     let settings = Settings {
-        model: model.to_owned(),
+        model: arguments.served_model_name.unwrap_or_else(|| name_of(model)),
         cors: arguments.cors,
         max_documents: arguments.max_documents.get(),
         max_tokens_per_document: arguments.max_tokens_per_document.map(NonZeroUsize::get),
@@ -115,12 +122,13 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
         Scheduler::start(Arc::clone(&reranker), arguments.max_batch_tokens.get(), arguments.max_queue.get());
     let server = Server::new(settings, Keys::new(arguments.api_key), scheduler, reranker);
     let failed = |error: std::io::Error| {
-        Error::new(ErrorKind::Input, format!("cannot listen on {address}: {error}")).with_source(error)
+        let message = format!("cannot listen on {host}:{port}: {error}");
+        Error::new(ErrorKind::Input, message).with_source(error)
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
     let ended = runtime.block_on(async {
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = TcpListener::bind((host.as_str(), port)).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         terminal::status(&format!("ranklet: serving {running} at http://{address}"));
         let stop = async {
@@ -145,6 +153,18 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
     ended?;
     terminal::status("ranklet: stopped");
     Ok(())
+}
+
+/// Returns the name of a model for clients: the last part of a folder, or the id.
+fn name_of(model: &str) -> String {
+    let folder = Path::new(model);
+    if !folder.is_dir() {
+        return model.to_owned();
+    }
+    // A path such as .. ends in no name.
+    let name = folder.file_name().map(ToOwned::to_owned);
+    let name = name.or_else(|| Some(folder.canonicalize().ok()?.file_name()?.to_owned()));
+    name.map_or_else(|| model.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Resolves when the process is told to stop.

@@ -3,25 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Json, Router};
-use ranklet::internals::{json_problem, parse_json};
 use ranklet::{
-    Deadline, DocumentOptions, HighlightPlan, JsonValue, LongDocuments, OffsetUnit, RankOptions, Ranked,
-    Reranker,
+    Deadline, DocumentOptions, HighlightPlan, LongDocuments, OffsetUnit, RankOptions, Ranked, Reranker,
 };
 use serde_json::json;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use super::access::Keys;
 use super::answer::{models_body, rerank_body, score_body};
+use super::blocking::Blocking;
+use super::body;
 use super::dialect::Dialect;
-use super::fields::{Body as Fields, RerankRequest, ScoreRequest, without_inputs};
 use super::http_error::HttpError;
 use super::metrics::Metrics;
+use super::requests::{Limits, RerankRequest, ScoreRequest, without_inputs};
 use super::scheduler::{QueueFull, Scheduler, Scored, Work};
 
 /// The settings of a server.
@@ -49,6 +49,7 @@ pub(super) struct Server {
     keys: Keys,
     scheduler: Scheduler,
     reranker: Arc<Reranker>,
+    blocking: Blocking,
     metrics: Metrics,
 }
 
@@ -59,7 +60,8 @@ impl Server {
         scheduler: Scheduler,
         reranker: Arc<Reranker>,
     ) -> Arc<Self> {
-        Arc::new(Self { settings, keys, scheduler, reranker, metrics: Metrics::default() })
+        let (blocking, metrics) = (Blocking::new(), Metrics::default());
+        Arc::new(Self { settings, keys, scheduler, reranker, blocking, metrics })
     }
 }
 
@@ -180,60 +182,104 @@ impl Server {
                 Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
                     .into_response())
             }
-            Route::Score => {
-                let started = Instant::now();
-                let body = self.json_object(request).await?;
-                let ScoreRequest { pairs, instruction, scores } =
-                    ScoreRequest::read(body, self.settings.max_documents)?;
-                let (options, instruction) = (self.document_options(None), self.instruction(instruction));
-                let work = Work { pairs, options, instruction, scores, deadline: None };
-                let scored = self.score(work, *dialect).await?;
-                self.metrics.count_scored(&scored, started.elapsed());
-                Ok(Json(score_body(&scored.scores, scored.tokens, model)).into_response())
-            }
-            Route::Rerank => {
-                let started = Instant::now();
-                let body = without_inputs(self.json_object(request).await?);
-                *dialect = Dialect::of(path, &body);
-                let mut request = RerankRequest::read(body, *dialect, self.settings.max_documents)?;
-                let options = self.document_options(request.max_tokens_per_document);
-                let instruction = self.instruction(request.instruction.take());
-                let query: Arc<str> = request.query.as_str().into();
-                let texts = std::mem::take(&mut request.texts);
-                let mut sentences_of = request.highlights.map(|count| (count, texts.clone()));
-                let pairs = texts.into_iter().map(|text| (Arc::clone(&query), text)).collect();
-                let deadline = request.deadline.map(|limit| Deadline::after(limit).begun(started.elapsed()));
-                let scores = request.scores;
-                let work = Work { pairs, options, instruction: instruction.clone(), scores, deadline };
-                let mut scored = self.score(work, *dialect).await?;
-                let mut scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
-                scores.resize(request.documents.len(), None);
-                let ranking =
-                    request.selection().rank(&scores).map_err(|error| HttpError::of(&error, *dialect))?;
-                let mut highlights = Vec::new();
-                if let Some((count, texts)) = &mut sentences_of {
-                    let text =
-                        |ranked: &Ranked| (std::mem::take(&mut texts[ranked.index]), scores[ranked.index]);
-                    let documents = ranking.iter().map(text).collect();
-                    let texts = (Arc::clone(&query), documents);
-                    let mut plan =
-                        self.plan_highlights(texts, options, instruction.clone(), *dialect).await?;
-                    let pairs =
-                        plan.take_texts().into_iter().map(|text| (Arc::clone(&query), text)).collect();
-                    let work = Work { pairs, options, instruction, scores: request.scores, deadline };
-                    let scored_sentences = self.score(work, *dialect).await?;
-                    let best = plan.best(scored_sentences.scores.iter().copied().map(Some), *count);
-                    highlights =
-                        best.into_iter().map(|best| best.is_complete.then_some(best.highlights)).collect();
-                    scored.tokens += scored_sentences.tokens;
-                    scored.cache_hits += scored_sentences.cache_hits;
-                }
-                self.metrics.count_scored(&scored, started.elapsed());
-                Ok(Json(rerank_body(*dialect, &request, (&ranking, &highlights), &scored, model))
-                    .into_response())
-            }
-            Route::Health | Route::Models => Ok(Json(models_body(model)).into_response()),
+            Route::Score => self.score_pairs(request, *dialect).await,
+            Route::Rerank => self.rerank(path, request, dialect).await,
+            Route::Health | Route::Models => Ok(Json(models_body(path, model)).into_response()),
         }
+    }
+
+    async fn score_pairs(
+        &self,
+        request: Request<Body>,
+        dialect: Dialect,
+    ) -> Result<Response<Body>, HttpError> {
+        let started = Instant::now();
+        let (bytes, limits) = (self.receive(request).await?, self.limits());
+        let read = move || ScoreRequest::read(body::json_object(&bytes)?, limits);
+        let request = self.blocking.run(read).await??;
+        let options = self.document_options(request.max_tokens_per_document);
+        let (instruction, scores) = (self.instruction(request.instruction), request.scores);
+        let work = Work { pairs: request.pairs, options, instruction, scores, deadline: None };
+        let scored = self.score(work, dialect, Some(request.documents_field)).await?;
+        self.metrics.count_scored(&scored, started.elapsed());
+        Ok(Json(score_body(&scored.scores, scored.tokens, &self.settings.model)).into_response())
+    }
+
+    async fn rerank(
+        &self,
+        path: &'static str,
+        request: Request<Body>,
+        dialect: &mut Dialect,
+    ) -> Result<Response<Body>, HttpError> {
+        let started = Instant::now();
+        let (bytes, limits) = (self.receive(request).await?, self.limits());
+        let read = move || {
+            let body = without_inputs(body::json_object(&bytes)?);
+            let dialect = Dialect::of(path, &body);
+            Ok::<_, HttpError>((dialect, RerankRequest::read(body, dialect, limits)))
+        };
+        let (known, request) = self.blocking.run(read).await??;
+        *dialect = known;
+        let mut request = request?;
+        let options = self.document_options(request.max_tokens_per_document);
+        let instruction = self.instruction(request.instruction.take());
+        let query: Arc<str> = request.query.as_str().into();
+        let texts = std::mem::take(&mut request.texts);
+        let mut sentences_of = request.highlights.map(|count| (count, texts.clone()));
+        let pairs = texts.into_iter().map(|text| (Arc::clone(&query), text)).collect();
+        let deadline = request.deadline.map(|limit| Deadline::after(limit).begun(started.elapsed()));
+        let scores = request.scores;
+        let work = Work { pairs, options, instruction: instruction.clone(), scores, deadline };
+        let mut scored = self.score(work, *dialect, Some(request.documents_field)).await?;
+        let mut scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
+        scores.resize(request.documents.len(), None);
+        let ranking =
+            request.selection().rank(&scores).map_err(|error| HttpError::of(&error, *dialect, None))?;
+        let mut highlights = Vec::new();
+        if let Some((count, texts)) = &mut sentences_of {
+            let text = |ranked: &Ranked| (std::mem::take(&mut texts[ranked.index]), scores[ranked.index]);
+            let documents = ranking.iter().map(text).collect();
+            let texts = (Arc::clone(&query), documents);
+            let mut plan = self.plan_highlights(texts, options, instruction.clone(), *dialect).await?;
+            let sentences = plan.take_texts();
+            self.check_sentences(sentences.len())?;
+            let pairs = sentences.into_iter().map(|text| (Arc::clone(&query), text)).collect();
+            let work = Work { pairs, options, instruction, scores: request.scores, deadline };
+            let scored_sentences = self.score(work, *dialect, None).await?;
+            let best = plan.best(scored_sentences.scores.iter().copied().map(Some), *count);
+            highlights = best.into_iter().map(|best| best.is_complete.then_some(best.highlights)).collect();
+            scored.tokens += scored_sentences.tokens;
+            scored.cache_hits += scored_sentences.cache_hits;
+        }
+        self.metrics.count_scored(&scored, started.elapsed());
+        let body = rerank_body(*dialect, &request, (&ranking, &highlights), &scored, &self.settings.model);
+        Ok(Json(body).into_response())
+    }
+
+    async fn receive(&self, request: Request<Body>) -> Result<Bytes, HttpError> {
+        body::receive(request, self.settings.max_body_bytes, self.settings.body_timeout).await
+    }
+
+    /// The limits of a request. The texts of documents have no more bytes than a body may have, as documents of one text have.
+    fn limits(&self) -> Limits {
+        let Settings { max_documents, max_body_bytes, .. } = self.settings;
+        Limits { documents: max_documents, text_bytes: max_body_bytes }
+    }
+
+    /// Checks the number of sentences that are scored for highlights: each takes the time of a document.
+    ///
+    /// # Errors
+    /// 413 for more sentences than a request may have documents.
+    fn check_sentences(&self, sentences: usize) -> Result<(), HttpError> {
+        let max = self.settings.max_documents;
+        if sentences <= max {
+            return Ok(());
+        }
+        let message = format!(
+            "highlights: the results have {sentences} sentences, and the server scores {max} per request; ask for fewer \
+             results with top_n, or send fewer documents"
+        );
+        Err(HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, message))
     }
 
     /// How documents are tokenized, with the smaller of the server's maximum and that of a request.
@@ -258,25 +304,22 @@ impl Server {
     ) -> Result<HighlightPlan, HttpError> {
         let reranker = Arc::clone(&self.reranker);
         let options = DocumentOptions { unit: OffsetUnit::Utf16, ..options };
-        // This tokenizes the documents, which takes time that other requests need.
+        // This tokenizes the documents.
         let plan = move || reranker.plan_highlights(&query, &documents, options, instruction.as_deref());
-        let stopped = |_| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed");
-        tokio::task::spawn_blocking(plan)
-            .await
-            .map_err(stopped)?
-            .map_err(|error| HttpError::of(&error, dialect))
+        self.blocking.run(plan).await?.map_err(|error| HttpError::of(&error, dialect, None))
     }
 
-    /// Scores pairs when it is their turn. If the client goes away, this is dropped and ends the work.
-    async fn score(&self, work: Work, dialect: Dialect) -> Result<Scored, HttpError> {
-        let failed = |error| HttpError::of(&error, dialect);
+    /// Scores pairs when it is their turn. If the client goes away, this is dropped and ends the work. `field` is the name of the
+    /// field that has the documents of the pairs.
+    async fn score(&self, work: Work, dialect: Dialect, field: Option<&str>) -> Result<Scored, HttpError> {
+        let failed = |error| HttpError::of(&error, dialect, field);
         self.reranker.check_scores(work.scores).map_err(failed)?;
         self.reranker.check_instruction(work.instruction.as_deref()).map_err(failed)?;
         let deadline = work.deadline;
         let mut receiver = self.scheduler.submit(work).map_err(|QueueFull| {
             HttpError::retry(StatusCode::TOO_MANY_REQUESTS, "too many requests are waiting", 1)
         })?;
-        let stopped = |_| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed");
+        let stopped = |_| HttpError::internal();
         if let Some(deadline) = deadline {
             match tokio::time::timeout(deadline.remaining(), &mut receiver).await {
                 Ok(scored) => return scored.map_err(stopped)?.map_err(failed),
@@ -285,41 +328,4 @@ impl Server {
         }
         receiver.await.map_err(stopped)?.map_err(failed)
     }
-
-    /// Reads a body that is a JSON object.
-    async fn json_object(&self, request: Request<Body>) -> Result<Fields, HttpError> {
-        let bad = |message: &str| HttpError::new(StatusCode::BAD_REQUEST, message);
-        let Settings { max_body_bytes: max, body_timeout: timeout, .. } = self.settings;
-        let too_large = || {
-            let message = format!("the body has more than {max} bytes; send fewer documents per request");
-            HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
-        };
-        let length = request.headers().get(header::CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > max) {
-            return Err(too_large());
-        }
-        let bytes = match tokio::time::timeout(timeout, to_bytes(request.into_body(), max)).await {
-            Err(_) => {
-                return Err(bad(&format!("the body did not arrive within {} ms", timeout.as_millis())));
-            }
-            Ok(Err(error)) if is_over_limit(&error) => return Err(too_large()),
-            Ok(Err(_)) => return Err(bad("the body was cut off")),
-            Ok(Ok(bytes)) => bytes,
-        };
-        match parse_json(&bytes) {
-            Ok(JsonValue::Object(object)) => Ok(object.into_iter().collect()),
-            Ok(_) => Err(bad("the body must be a JSON object")),
-            Err(_) if bytes.is_empty() => Err(bad("the body is empty; send a JSON object")),
-            Err(error) => Err(bad(&format!(
-                "the body is not valid JSON in UTF-8, or too deep: {}",
-                json_problem(&error)
-            ))),
-        }
-    }
-}
-
-/// Whether a body had more bytes than its limit.
-fn is_over_limit(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }
