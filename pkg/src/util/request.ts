@@ -1,5 +1,4 @@
 import { messageOf, RankletError } from "../errors.js";
-import { linkAbort } from "./abort.js";
 import { isObject, kindOf } from "./check.js";
 
 /** Answers a request, as the global `fetch`. */
@@ -106,12 +105,13 @@ function redirectOf(response: Response, from: URL): URL | undefined {
 }
 
 async function send(fetch: FetchFunction, url: URL, init: RequestInit): Promise<Response> {
-  // Not unlinked after the headers, because the signal ends the body too.
   const controller = new AbortController();
-  linkAbort(controller, init.signal ?? undefined);
+  const signals = [controller.signal, ...(init.signal ? [init.signal] : [])];
+  // Where `any` is missing, as in older browsers, a request that is given up stays open.
+  const signal = "any" in AbortSignal ? AbortSignal.any(signals) : (init.signal ?? controller.signal);
   let response: Response;
   try {
-    response = await unlessSilent(fetch(url, { ...init, signal: controller.signal }));
+    response = await unlessSilent(fetch(url, { ...init, signal }));
   } catch (error) {
     controller.abort();
     throw new TransientError(`${url.href} could not be fetched: ${messageOf(error)}`, { cause: error });
