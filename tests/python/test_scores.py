@@ -68,7 +68,7 @@ def test_embedded_model_ranks_the_example_of_the_readme() -> None:
         "Open Settings, choose Account, then select Forgot password.",
     ]
     ranked = CrossEncoder().rank("How do I reset my password?", documents, return_documents=True)
-    assert [(hit["corpus_id"], round(hit["score"], 3)) for hit in ranked] == [(2, 0.235), (1, 0.168), (0, 0.059)]
+    assert [(hit["corpus_id"], round(hit["score"], 3)) for hit in ranked] == [(2, 0.222), (1, 0.165), (0, 0.057)]
     assert [hit["text"] for hit in ranked] == [documents[2], documents[1], documents[0]]
 
 

@@ -208,7 +208,7 @@ fn the_embedded_models_rank_as_well_as_their_cards_say() {
     assert_quality(
         "default",
         ModelFiles::embedded(),
-        &[("TREC DL21", &trec_dl21, 0.58), ("WikiQA", &wikiqa, 0.867), ("Cranfield", &cranfield, 0.803)],
+        &[("TREC DL21", &trec_dl21, 0.575), ("WikiQA", &wikiqa, 0.872), ("Cranfield", &cranfield, 0.78)],
     );
     let small = ModelFiles::embedded_as("ranklet/small").unwrap();
     assert_quality(

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import make
 from model import bert
 from models import model
+from recipes import RECIPES
 from train import processes
 from train.loop import Run, Settings
 
@@ -80,3 +83,17 @@ def test_lists_that_cannot_be_shared_equally_are_an_error(monkeypatch):
     assert processes.shard(["a", "b", "c", "d", "e", "f"]) == ["a", "d"]
     with pytest.raises(ValueError, match="4 lists cannot be shared"):
         processes.shard(["a", "b", "c", "d"])
+
+
+def test_the_exported_weights_are_a_mean_of_the_last_stages_and_the_start(tmp_path):
+    weights = {"stages/0": 100.0, "stages/1": 2.0, "stages/2": 6.0, "start": 8.0}
+    for name, value in weights.items():
+        constant = model()
+        with torch.no_grad():
+            for parameter in constant.parameters():
+                parameter.fill_(value)
+        bert.save(constant, tmp_path / name, torch.float32)
+    settings = Settings(steps=1)
+    recipe = replace(RECIPES["default-refined"], stages=(settings,) * 3, averaged_stages=2, start_share=0.25)
+    exported = make.trained_model(tmp_path, recipe)
+    assert all(torch.all(value == 5.0) for value in exported.parameters())
