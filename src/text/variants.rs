@@ -304,14 +304,11 @@ mod tests {
         }
     }
 
-    /// Indices of variants come from JavaScript.
     #[test]
     fn a_variant_past_the_end_is_refused() {
         let variants = variants_of([&[], &[3]], 0).unwrap();
-        assert!(variants.content(variants.len() - 1).is_ok());
         let error = variants.content(variants.len()).err().unwrap();
-        assert_eq!(error.kind(), crate::ErrorKind::Input);
-        assert!(error.context().contains("of a pair that has"), "{error}");
+        assert!(error.kind() == crate::ErrorKind::Input && error.context().contains("a pair that has"));
     }
 
     #[test]
