@@ -26,7 +26,7 @@ for (const name of readdirSync(dist)) {
   if (name !== "wasm") rmSync(new URL(name, dist), { recursive: true });
 }
 // As JavaScript modules, because not all supported runtimes can import JSON. tsc finds them through rootDirs.
-for (const [name, table] of Object.entries({ "model/model_files": modelFiles, "api/text_fields": textFields })) {
+for (const [name, table] of Object.entries({ "model/model_files": modelFiles, "documents/text_fields": textFields })) {
   mkdirSync(new URL(".", new URL(name, dist)), { recursive: true });
   writeFileSync(new URL(`${name}.js`, dist), `export default ${JSON.stringify(table)};\n`);
   writeFileSync(new URL(`${name}.d.ts`, dist), "declare const table: any;\nexport default table;\n");

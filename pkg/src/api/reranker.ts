@@ -1,3 +1,4 @@
+import { documentTexts, type ReadDocument, readDocuments } from "../documents/documents.js";
 import { disposedError, RankletError, withItemInMessage } from "../errors.js";
 import { Deadline } from "../scoring/deadline.js";
 import { expectSameDevice, withOneRestart, withRestart } from "../scoring/fallback.js";
@@ -30,7 +31,6 @@ import { array, checkOptions, string } from "../util/check.js";
 import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { asyncDispose, dispose } from "../util/symbols.js";
 import { PreparedCollection } from "./collection.js";
-import { documentTexts, type ReadDocument, readDocuments } from "./documents.js";
 import { compare, explain, explainCost, explainedPair } from "./explain.js";
 import { checkFirstStage } from "./fusion.js";
 import { withHighlights } from "./highlights.js";

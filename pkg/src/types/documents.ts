@@ -17,7 +17,8 @@ export interface DocumentOptions {
    * The fields of each document that are scored: the value of one field as it is, several as lines `field: value` in this
    * order. A field is a name, or a path with dots through objects and arrays, such as `"author.name"`. A value is a string, a
    * number, a boolean, a `Date`, or an array of these, which is joined with ", "; with `structured` also an object. A document
-   * that lacks a field, or has `null` there, is scored by its other fields. Default: only the document's text.
+   * that lacks a field, or has `null` there, is scored by its other fields. A name that is repeated counts once. Default: only the
+   * document's text.
    */
   readonly rankFields?: readonly string[] | undefined;
   /**

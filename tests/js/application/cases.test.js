@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { rejectsWith } from "../support/assert.js";
 import { dist, root } from "../support/paths.js";
 
-const { documentTexts } = await import(new URL("api/documents.js", dist));
+const { documentTexts } = await import(new URL("documents/documents.js", dist));
 const { checkFirstStage, fuseOptions } = await import(new URL("api/fusion.js", dist));
 const { chooseResults } = await import(new URL("api/results.js", dist));
 const cases = JSON.parse(readFileSync(new URL("tests/fixtures/application.json", root), "utf8"));

@@ -2,6 +2,7 @@
 // they read back as the same text, else in single quotes, else in double quotes. The rules are those of PyYAML 6.0.3
 // (resolver.py, representer.py and emitter.py).
 import { wellFormed } from "../util/well-formed.js";
+import type { BoundedText } from "./bounded-text.js";
 import type { Value } from "./values.js";
 
 /** Texts that a YAML 1.1 parser would read as another type if they had no quotes. */
@@ -44,36 +45,64 @@ const shortEscapes: Readonly<Record<string, string>> = {
 const maxSimpleKeyLength = 122;
 
 type Mapping = ReadonlyMap<string, Value>;
+type Entries = Iterable<readonly [string, Value]>;
 
-/** Returns a value as a YAML document. */
-export function toYaml(value: Value): string {
-  return `${value instanceof Map && value.size > 0 ? mappingText(value as Mapping, 0) : itemText(value, 0)}\n`;
+/** Writes entries as a YAML document. */
+export function writeYaml(entries: Entries, out: BoundedText): void {
+  if (!writeMapping(entries, 0, out)) out.push("{}");
+  out.push("\n");
 }
 
-/** Writes the entries of a mapping. The first one has no indentation, because it may follow an indicator. */
-function mappingText(mapping: Mapping, indent: number): string {
-  const entryText = ([key, value]: readonly [string, Value]): string => {
-    if (isSimpleKey(key)) return `${scalarText(key, indent + 2)}:${valueText(value, indent)}`;
-    return `? ${scalarText(key, indent + 2)}${newLine(indent)}: ${itemText(value, indent)}`;
-  };
-  return Array.from(mapping, entryText).join(newLine(indent));
+/**
+ * Writes the entries of a mapping. The first one has no indentation, because it may follow an indicator.
+ * @returns whether there are any
+ */
+function writeMapping(entries: Entries, indent: number, out: BoundedText): boolean {
+  let isFirst = true;
+  for (const [key, value] of entries) {
+    if (!isFirst) out.push(newLine(indent));
+    isFirst = false;
+    if (isSimpleKey(key)) {
+      writeScalar(key, indent + 2, out);
+      out.push(":");
+      writeValue(value, indent, out);
+    } else {
+      out.push("? ");
+      writeScalar(key, indent + 2, out);
+      out.push(`${newLine(indent)}: `);
+      writeItem(value, indent, out);
+    }
+  }
+  return !isFirst;
 }
 
 /** Writes the value of a simple key of a mapping. */
-function valueText(value: Value, indent: number): string {
-  if (typeof value !== "object" || value === null || isEmpty(value)) return ` ${itemText(value, indent)}`;
-  return isList(value) ? `${newLine(indent)}${sequenceText(value, indent)}` : `${newLine(indent + 2)}${mappingText(value, indent + 2)}`;
+function writeValue(value: Value, indent: number, out: BoundedText): void {
+  if (typeof value !== "object" || value === null || isEmpty(value)) {
+    out.push(" ");
+    writeItem(value, indent, out);
+  } else if (isList(value)) {
+    out.push(newLine(indent));
+    writeSequence(value, indent, out);
+  } else {
+    out.push(newLine(indent + 2));
+    writeMapping(value, indent + 2, out);
+  }
 }
 
 /** Writes a value that begins on the line of its indicator. */
-function itemText(value: Value, indent: number): string {
-  if (typeof value !== "object" || value === null) return scalarText(value, indent + 2);
-  if (isEmpty(value)) return isList(value) ? "[]" : "{}";
-  return isList(value) ? sequenceText(value, indent + 2) : mappingText(value, indent + 2);
+function writeItem(value: Value, indent: number, out: BoundedText): void {
+  if (typeof value !== "object" || value === null) writeScalar(value, indent + 2, out);
+  else if (isEmpty(value)) out.push(isList(value) ? "[]" : "{}");
+  else if (isList(value)) writeSequence(value, indent + 2, out);
+  else writeMapping(value, indent + 2, out);
 }
 
-function sequenceText(items: readonly Value[], indent: number): string {
-  return items.map((item) => `- ${itemText(item, indent)}`).join(newLine(indent));
+function writeSequence(items: readonly Value[], indent: number, out: BoundedText): void {
+  items.forEach((item, position) => {
+    out.push(position === 0 ? "- " : `${newLine(indent)}- `);
+    writeItem(item, indent, out);
+  });
 }
 
 function isList(value: readonly Value[] | Mapping): value is readonly Value[] {
@@ -89,22 +118,31 @@ function isSimpleKey(key: string): boolean {
 }
 
 /** @param indent the indentation of further lines */
-function scalarText(value: Value, indent: number): string {
-  if (typeof value === "number") return numberText(value);
-  if (typeof value !== "string") return String(value);
-  const text = wellFormed(value);
+function writeScalar(value: Value, indent: number, out: BoundedText): void {
+  if (typeof value === "string") writeString(wellFormed(value), indent, out);
+  else out.push(typeof value === "number" ? numberText(value) : String(value));
+}
+
+function writeString(text: string, indent: number, out: BoundedText): void {
   const needsDoubleQuotes = special.test(text) || / [\n\x85\u2028\u2029]|[\n\x85\u2028\u2029] /.test(text);
-  if (needsDoubleQuotes) return `"${text.replace(escaped, escapeCharacter)}"`;
-  const isPlain = !lineBreak.test(text) && !/^ | $/.test(text) && !indicators.test(text) && !otherTypes.some((type) => type.test(text));
-  return isPlain ? text : singleQuoted(text, indent);
+  const needsQuotes = lineBreak.test(text) || /^ | $/.test(text) || indicators.test(text) || otherTypes.some((type) => type.test(text));
+  if (needsDoubleQuotes) out.push(`"${text.replace(escaped, escapeCharacter)}"`);
+  else if (needsQuotes) writeSingleQuoted(text, indent, out);
+  else out.push(text);
 }
 
 /** A line break is written as two, because a parser reads a single one as a space. */
-function singleQuoted(text: string, indent: number): string {
-  const lines = text
-    .replaceAll("'", "''")
-    .replace(/[\n\x85\u2028\u2029]+/g, (breaks) => `${breaks.startsWith("\n") ? "\n" : ""}${breaks}${" ".repeat(indent)}`);
-  return `'${lines}'`;
+function writeSingleQuoted(text: string, indent: number, out: BoundedText): void {
+  const quoted = (start: number, end?: number): string => text.slice(start, end).replaceAll("'", "''");
+  let at = 0;
+  out.push("'");
+  // Written line by line, because the indentation can be much longer than a line.
+  for (const { 0: breaks, index } of text.matchAll(/[\n\x85\u2028\u2029]+/g)) {
+    out.push(quoted(at, index));
+    out.push(`${breaks.startsWith("\n") ? "\n" : ""}${breaks}${" ".repeat(indent)}`);
+    at = index + breaks.length;
+  }
+  out.push(`${quoted(at)}'`);
 }
 
 function escapeCharacter(character: string): string {

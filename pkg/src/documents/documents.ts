@@ -1,0 +1,178 @@
+import { RankletError } from "../errors.js";
+import type { DocumentOptions, StructuredText } from "../types.js";
+import { isObject, kindOf } from "../util/check.js";
+import { BoundedText } from "./bounded-text.js";
+import { type Fields, fieldOf, valueAt } from "./fields.js";
+import textFieldsJson from "./text_fields.js";
+import { isMissing, scalarText, toValue, type Value } from "./values.js";
+import { writeYaml } from "./yaml.js";
+
+/** A document and its text that is scored. */
+export interface ReadDocument<D> {
+  readonly document: D;
+  readonly text: string;
+}
+
+/** The options that decide which text of a document is scored. */
+type TextOptions = Pick<DocumentOptions, "rankFields" | "structured">;
+
+/** The list that documents come from. */
+export interface DocumentList {
+  /** Its name in errors. */
+  readonly name: string;
+  /**
+   * Max bytes of all texts that are written from fields. They can be much longer than the documents, because several fields may have
+   * the same values, lines repeat the names on their path, and YAML indents them.
+   */
+  readonly maxBytes: number;
+  /** Creates the error of the first document beyond the limit. */
+  readonly tooLong: (index: number) => Error;
+}
+
+const unlimited: DocumentList = { name: "documents", maxBytes: Infinity, tooLong: () => new RankletError("internal", "no limit") };
+
+/** A document while its text is written. */
+interface Source {
+  /** Its name in errors. */
+  readonly name: string;
+  readonly out: BoundedText;
+}
+
+/**
+ * The fields that hold a document's text in LangChain, LlamaIndex, Haystack, Pyserini and others. The first string counts. The
+ * `ranklet` program reads the same list, `src/documents/text_fields.json`.
+ */
+const textFields: readonly string[] = textFieldsJson;
+
+/**
+ * Reads the texts of documents: the string itself; an object's text; with `rankFields` the value of the only field, or of
+ * several as lines `field: value`; with `structured` these fields, or all, in that form. A field in `rankFields` that is missing
+ * or `null` is left out, and one that is named again is written once.
+ * @throws RankletError `input`, with the document's index; if no document has any of the fields, after the last document
+ */
+export function* readDocuments<D>(
+  documents: Iterable<D>,
+  { rankFields, structured }: TextOptions = {},
+  list: DocumentList = unlimited,
+): Generator<ReadDocument<D>, void> {
+  const fields = rankFields === undefined ? undefined : [...new Set(rankFields)];
+  let index = 0;
+  let bytesLeft = list.maxBytes;
+  let hasField = false;
+  for (const document of documents) {
+    const name = `${list.name}[${index}]`;
+    if (fields === undefined && structured === undefined) {
+      yield { document, text: plainText(document, name) };
+    } else {
+      const out = new BoundedText(bytesLeft, () => list.tooLong(index));
+      writeText({ name, out }, document, fields, structured);
+      hasField ||= typeof document === "string" || (fields?.some((field) => valueAt(document, field) !== undefined) ?? true);
+      bytesLeft = out.bytesLeft;
+      yield { document, text: out.toString() };
+    }
+    index++;
+  }
+  if (fields === undefined || hasField || index === 0) return;
+  throw new RankletError("input", `no document has a field of rankFields: ${fields.map((field) => `"${field}"`).join(", ")}`);
+}
+
+/** Returns the texts of a list of documents. */
+export function documentTexts(documents: readonly unknown[], options?: TextOptions, list?: DocumentList): string[] {
+  return Array.from(readDocuments(documents, options, list), ({ text }) => text);
+}
+
+function plainText(document: unknown, name: string): string {
+  if (typeof document === "string") return document;
+  const fields = expectFields(document, name, "must be a string or an object with a text");
+  const text = textFields.map((field) => fieldOf(fields, field)).find((value) => typeof value === "string");
+  if (text !== undefined) return text;
+  throw wrong(name, `has no string \`text\`, nor any of ${textFields.slice(1).join(", ")}; name the fields to score in rankFields`);
+}
+
+function expectFields(document: unknown, name: string, expected: string): Fields {
+  if (isObject(document)) return document;
+  throw wrong(name, `${expected}, not ${kindOf(document)}`);
+}
+
+/** Writes the chosen fields of a document, or all. */
+function writeText(source: Source, document: unknown, fields: readonly string[] | undefined, structured: StructuredText | undefined): void {
+  if (typeof document === "string" && structured !== undefined) {
+    source.out.push(document);
+    return;
+  }
+  const expected = fields === undefined ? "must be a string or an object" : "must be an object with the fields of rankFields";
+  const object = expectFields(document, source.name, expected);
+  if (structured === undefined) writeFields(source, object, fields ?? []);
+  else writeStructured(source, fields === undefined ? allFields(source, object) : chosenFields(source, object, fields), structured);
+}
+
+function writeFields({ name, out }: Source, document: Fields, fields: readonly string[]): void {
+  for (const field of fields) {
+    const value = valueAt(document, field);
+    if (isMissing(value)) continue;
+    const text = fieldText(value, name, field);
+    if (fields.length > 1) {
+      out.startLine();
+      out.push(`${field}: `);
+    }
+    out.push(text);
+  }
+}
+
+function fieldText(value: unknown, name: string, field: string): string {
+  const text = Array.isArray(value) ? listText(value) : scalarText(value);
+  if (text !== undefined) return text;
+  const what = Array.isArray(value) ? "an array with other items" : kindOf(value);
+  throw wrong(name, `field "${field}" of rankFields must be a string, a number, a boolean, a valid Date or an array of these, not ${what}`);
+}
+
+/** Joins the items of a list. Returns `undefined` if one is not a scalar. */
+function listText(items: readonly unknown[]): string | undefined {
+  const texts = items.filter((item) => !isMissing(item)).map(scalarText);
+  return texts.every((text) => text !== undefined) ? texts.join(", ") : undefined;
+}
+
+/** Yields all fields of a document. Each is copied when it is its turn. */
+function* allFields({ name }: Source, document: Fields): Generator<readonly [string, Value]> {
+  for (const [field, value] of Object.entries(document)) {
+    if (value !== undefined) yield [field, toValue(value, unwritable(name, "the document"), 1)];
+  }
+}
+
+/** Yields the chosen fields that a document has. Each is copied when it is its turn, because several may have the same values. */
+function* chosenFields({ name }: Source, document: Fields, fields: readonly string[]): Generator<readonly [string, Value]> {
+  for (const field of fields) {
+    const value = valueAt(document, field);
+    if (!isMissing(value)) yield [field, toValue(value, unwritable(name, `field "${field}"`))];
+  }
+}
+
+/** Returns a function that throws an error about a part of a document. */
+function unwritable(name: string, part: string): (what: string) => never {
+  return (what) => {
+    throw wrong(name, `${part} has ${what}, which cannot be written as text`);
+  };
+}
+
+function writeStructured({ out }: Source, fields: Iterable<readonly [string, Value]>, structured: StructuredText): void {
+  if (structured === "yaml") writeYaml(fields, out);
+  else for (const [field, value] of fields) writeLines(field, value, out);
+}
+
+/** Writes a line `path: value` for each value. The values of an array of scalars are one line. */
+function writeLines(path: string, value: Value, out: BoundedText): void {
+  if (isMissing(value)) return;
+  if (value instanceof Map) {
+    for (const [key, inner] of value as ReadonlyMap<string, Value>) writeLines(path === "" ? key : `${path}.${key}`, inner, out);
+  } else if (Array.isArray(value) && value.some((item) => typeof item === "object" && item !== null)) {
+    for (const item of value as readonly Value[]) writeLines(path, item, out);
+  } else {
+    out.startLine();
+    out.push(`${path}: `);
+    out.push(Array.isArray(value) ? (listText(value) ?? "") : String(value));
+  }
+}
+
+function wrong(name: string, message: string): RankletError {
+  return new RankletError("input", `${name} ${message}`);
+}
