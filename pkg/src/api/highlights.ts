@@ -16,6 +16,8 @@ interface HighlightSettings {
   readonly scores: Scores;
   /** Max number of highlights of a document. */
   readonly count: number;
+  /** Receives the number of sentences before they are scored, and throws to refuse them. */
+  readonly checkSentences?: ((count: number) => void) | undefined;
 }
 
 /** The results of a call. */
@@ -37,7 +39,7 @@ interface Sentence {
 export async function withHighlights(
   scorer: Scorer,
   { results, totals }: ResultsSoFar,
-  { query, textOf, limits, scores, count }: HighlightSettings,
+  { query, textOf, limits, scores, count, checkSentences }: HighlightSettings,
   deadline: Pick<Deadline, "signal" | "maxStepMs" | "check" | "hasCaused">,
 ): Promise<ScoredDocument[]> {
   let tally: SentenceTally | undefined;
@@ -53,6 +55,7 @@ export async function withHighlights(
       if (isWhole) found.add(sentence, modelScore);
       return !isWhole;
     });
+    checkSentences?.(open.length);
     const jobs = queryJobs(
       query,
       open.map(({ text }) => text),

@@ -29,7 +29,7 @@ import type {
 import { throwIfAborted } from "../util/abort.js";
 import { array, checkOptions, string } from "../util/check.js";
 import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
-import { asyncDispose, dispose } from "../util/symbols.js";
+import { asyncDispose, checkSentences, dispose } from "../util/symbols.js";
 import { PreparedCollection } from "./collection.js";
 import { compare, explain, explainCost, explainedPair } from "./explain.js";
 import { checkFirstStage } from "./fusion.js";
@@ -61,6 +61,11 @@ interface RunOptions {
   /** The time from `started`, by `performance.now()`, at which the call ends. Default: when all pairs are scored. */
   readonly deadlineMs?: number | undefined;
   readonly started?: number;
+}
+
+/** The option of `rerank` that only `ranklet/server` gives. */
+interface SentenceOptions {
+  readonly [checkSentences]?: (count: number) => void;
 }
 
 /** The checked options of `stream`. */
@@ -125,6 +130,7 @@ export class LoadedReranker {
         limits,
         scores: checked.scores ?? "model",
         count: checked.highlights,
+        checkSentences: (options as SentenceOptions)[checkSentences],
       };
       return { ...scores, results: await withHighlights(this.#scorer, { ...scores, results: chosen }, settings, deadline) };
     });

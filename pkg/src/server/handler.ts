@@ -1,6 +1,7 @@
-import type { Scores } from "../types.js";
+import type { RerankOptions, Scores } from "../types.js";
 import { abortable } from "../util/abort.js";
 import { loadOnce } from "../util/load-once.js";
+import { checkSentences } from "../util/symbols.js";
 import { corsHeaders, KeyCheck, preflightHeaders } from "./access.js";
 import { Admission } from "./admission.js";
 import { readJsonObject } from "./body.js";
@@ -8,7 +9,7 @@ import { type Dialect, dialectOf, errorBody, wrongFieldStatus } from "./dialect.
 import { HttpError, toHttpError } from "./http-error.js";
 import { Metrics } from "./metrics.js";
 import { type HandlerOptions, type RerankerSource, readSettings, type ServedReranker, type Settings } from "./options.js";
-import { readRerankRequest, readScoreRequest, withoutInputs } from "./rerank-request.js";
+import { type RerankRequest, readRerankRequest, readScoreRequest, type ScoreRequest, withoutInputs } from "./rerank-request.js";
 import { rerankBody, scoreBody } from "./rerank-response.js";
 import { type Scored, scorePairs } from "./score-pairs.js";
 
@@ -76,6 +77,8 @@ interface Exchange {
   /** When the request came, by `performance.now()`. */
   readonly started: number;
   dialect: Dialect;
+  /** The name of the field that has the documents. */
+  documentsField: string;
 }
 
 class Server {
@@ -101,12 +104,12 @@ class Server {
     if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflightHeaders(corsOrigins, request) });
     const headers = corsHeaders(corsOrigins, request);
     const route = this.#route(request);
-    const exchange: Exchange = { request, context, started: performance.now(), dialect: "documents" };
+    const exchange: Exchange = { request, context, started: performance.now(), dialect: "documents", documentsField: "documents" };
     let response: Response;
     try {
       response = await this.#respond(exchange, route);
     } catch (error) {
-      response = this.#failure(exchange.dialect, error);
+      response = this.#failure(exchange, error);
     }
     this.#metrics.countRequest(route ?? "other", response.status);
     for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
@@ -139,7 +142,7 @@ class Server {
         });
       case "/models":
       case "/v1/models":
-        return this.#models();
+        return this.#models(route);
       case "/score":
       case "/v1/score":
         return this.#score(exchange);
@@ -153,12 +156,10 @@ class Server {
     return Response.json({ status: "ok", model: this.#settings.model });
   }
 
-  #models(): Response {
-    const { model } = this.#settings;
-    return Response.json({
-      object: "list",
-      data: [{ id: model, object: "model", created: 0, owned_by: "ranklet", backend: "ranklet", capabilities: ["rerank"] }],
-    });
+  /** `/models` is the path of Infinity, whose client needs `stats` and knows one value of `owned_by`, its own. */
+  #models(route: "/models" | "/v1/models"): Response {
+    const row = { id: this.#settings.model, object: "model", created: 0, backend: "ranklet", capabilities: ["rerank"] };
+    return Response.json({ object: "list", data: [route === "/models" ? { ...row, stats: {} } : { ...row, owned_by: "ranklet" }] });
   }
 
   async #rerank(exchange: Exchange, route: Route): Promise<Response> {
@@ -167,13 +168,11 @@ class Server {
     exchange.dialect = dialectOf(route, body);
     const fields = readRerankRequest(body, exchange.dialect, this.#settings);
     const { longDocuments, model } = this.#settings;
-    const response = await this.#scored(exchange, fields, (reranker) =>
-      reranker.rerank({
+    const response = await this.#scored(exchange, fields, (reranker) => {
+      const options: RerankOptions & { readonly [checkSentences]: (count: number) => void } = {
         query: fields.query,
-        documents: fields.documents,
+        documents: fields.texts,
         topN: fields.topN,
-        rankFields: fields.rankFields,
-        structured: fields.structured,
         minScore: fields.minScore,
         // The time that the request has waited counts.
         deadlineMs: fields.deadlineMs === undefined ? undefined : Math.max(1, started + fields.deadlineMs - performance.now()),
@@ -183,19 +182,34 @@ class Server {
         scores: fields.scores,
         highlights: fields.highlights,
         signal: request.signal,
-      }),
-    );
+        [checkSentences]: (count) => this.#checkSentences(count),
+      };
+      return reranker.rerank(options);
+    });
     return Response.json(rerankBody(exchange.dialect, fields, response, model));
   }
 
   async #score(exchange: Exchange): Promise<Response> {
     const { request } = exchange;
     const fields = readScoreRequest(await this.#body(request), this.#settings);
-    const { longDocuments, maxTokensPerDocument, model } = this.#settings;
+    const { longDocuments, model } = this.#settings;
     const { scores, usage } = await this.#scored(exchange, fields, (reranker) =>
-      scorePairs(reranker, fields, { longDocuments, maxTokensPerDocument, signal: request.signal }),
+      scorePairs(reranker, fields, { longDocuments, signal: request.signal }),
     );
     return Response.json(scoreBody(scores, usage.tokens, model));
+  }
+
+  /**
+   * Checks the number of sentences that are scored for highlights: each takes the time of a document.
+   * @throws HttpError 413 for more sentences than a request may have documents
+   */
+  #checkSentences(count: number): void {
+    const { maxDocuments } = this.#settings;
+    if (count <= maxDocuments) return;
+    const message =
+      `highlights: the results have ${count} sentences, and the server scores ${maxDocuments} per request; ` +
+      "ask for fewer results with top_n, or send fewer documents";
+    throw new HttpError(413, message);
   }
 
   /** Reads the body of a request, unless the server would refuse the request in any case. */
@@ -207,10 +221,11 @@ class Server {
   /** Calls `score` with the reranker when it is the request's turn, and counts what it has scored. */
   async #scored<T extends Scored>(
     exchange: Exchange,
-    { documents, scores }: { readonly documents: readonly unknown[]; readonly scores: Scores },
+    { documents, documentsField, scores }: Pick<RerankRequest | ScoreRequest, "documents" | "documentsField" | "scores">,
     score: (reranker: ServedReranker) => Promise<T>,
   ): Promise<T> {
     const { request, started, dialect } = exchange;
+    exchange.documentsField = documentsField;
     const scored = await this.#admission.run(request.signal, async () => {
       const reranker = await this.#load(exchange);
       checkScores(reranker, scores, dialect);
@@ -231,8 +246,8 @@ class Server {
     return abortable(loading, request.signal);
   }
 
-  #failure(dialect: Dialect, error: unknown): Response {
-    const failure = toHttpError(error, dialect);
+  #failure({ dialect, documentsField }: Exchange, error: unknown): Response {
+    const failure = toHttpError(error, dialect, documentsField);
     if (failure.status >= 500) this.#report(error);
     return Response.json(errorBody(dialect, failure), { status: failure.status, headers: failure.headers });
   }

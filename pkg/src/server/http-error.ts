@@ -26,14 +26,17 @@ export function unavailable(message: string, cause?: unknown): HttpError {
 /** The answer to a client that has gone. No client sees it; logs of proxies use this status. */
 const clientClosedRequest = 499;
 
-/** Converts an error of a handler to an answer. Wrong values of fields that the reranker checks are the client's. */
-export function toHttpError(error: unknown, dialect: Dialect): HttpError {
+/**
+ * Converts an error of a handler to an answer. Wrong values of fields that the reranker checks are the client's.
+ * @param documentsField the name of the field that has the documents
+ */
+export function toHttpError(error: unknown, dialect: Dialect, documentsField = "documents"): HttpError {
   if (error instanceof HttpError) return error;
   const answer = (status: number, message: string): HttpError => new HttpError(status, message, { cause: error });
   if (!(error instanceof RankletError)) return answer(500, "the server failed");
   switch (error.code) {
     case "input":
-      return answer(wrongFieldStatus(dialect), inFields(error.message));
+      return answer(wrongFieldStatus(dialect), inFields(error, documentsField));
     case "aborted":
       return answer(clientClosedRequest, "the request was canceled");
     case "device-lost":
@@ -47,10 +50,11 @@ export function toHttpError(error: unknown, dialect: Dialect): HttpError {
 }
 
 /**
- * Says a message of the reranker in the words of requests: without the name of the method at its beginning, and with
- * `rank_fields`. Texts in quotes are the client's own.
+ * Says a message of the reranker in the words of requests: without the name of the method at its beginning, with the field and the
+ * index of the document that it is about, and with `rank_fields`. Texts in quotes are the client's own.
  */
-function inFields(message: string): string {
+function inFields({ message, item }: RankletError, documentsField: string): string {
+  if (item !== undefined) return `${documentsField}[${item.start}]: ${message.replace(/^documents? [\d to]+: /, "")}`;
   return message
     .replace(/^(rerank|score): /, "")
     .replace(/"[^"]*"|\brankFields\b/g, (part) => (part === "rankFields" ? "rank_fields" : part));

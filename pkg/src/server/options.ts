@@ -36,11 +36,11 @@ export interface HandlerOptions {
   readonly apiKeys?: string | readonly string[];
   /** The origins that browsers may call from: `"*"`, one origin or several. Default: none, so that only the page's own origin can. */
   readonly cors?: string | readonly string[] | undefined;
-  /** Max bytes of a request's body. Default 16 MiB. */
+  /** Max bytes of a request's body, and of the texts of its documents together. Default 16 MiB. */
   readonly maxBodyBytes?: number | undefined;
   /** Max time for a client to send its body, in milliseconds. Default 30,000. */
   readonly bodyTimeoutMs?: number | undefined;
-  /** Max number of documents of a request. Default 1,000. */
+  /** Max number of documents of a request, and of sentences that are scored for its highlights. Default 1,000. */
   readonly maxDocuments?: number | undefined;
   /** Max tokens of a document; a request may ask for less. Default: as many as fit into the pair. */
   readonly maxTokensPerDocument?: number | undefined;

@@ -1,3 +1,4 @@
+import { renumbered } from "../errors.js";
 import type { DocumentOptions, RerankResponse } from "../types.js";
 import type { ServedReranker } from "./options.js";
 import type { ScoreRequest } from "./rerank-request.js";
@@ -11,18 +12,17 @@ export interface Scored {
 /** Scores pairs in input order. Documents of the same query are scored in one call. */
 export async function scorePairs(
   reranker: ServedReranker,
-  { queries, documents, scores: kind }: ScoreRequest,
+  { queries, documents, maxTokensPerDocument, scores: kind }: ScoreRequest,
   options: DocumentOptions & { readonly signal: AbortSignal },
 ): Promise<Scored & { readonly scores: readonly number[] }> {
   const scores = new Array<number>(documents.length);
   let [tokens, cacheHits] = [0, 0];
   for (const [query, indices] of pairsByQuery(queries, documents.length)) {
-    const { results, usage, timings } = await reranker.rerank({
-      ...options,
-      query,
-      documents: indices.map((index) => documents[index] as string | object),
-      scores: kind,
-    });
+    const { results, usage, timings } = await reranker
+      .rerank({ ...options, query, documents: indices.map((index) => documents[index] as string), maxTokensPerDocument, scores: kind })
+      .catch((error: unknown) => {
+        throw renumbered(error, (index) => indices[index] as number);
+      });
     for (const { index, score } of results) scores[indices[index] as number] = score;
     tokens += usage.tokens;
     cacheHits += timings.cacheHits;

@@ -71,11 +71,14 @@ describe("a ranking", () => {
       tei.map(({ score }) => score),
       logits,
     );
-    const vllm = await (await post("/v1/rerank", { query, documents, use_activation: false })).json();
-    assert.deepEqual(
-      vllm.results.map((row) => row.relevance_score),
-      logits,
-    );
+    // vLLM has two names of the flag; a request with both means the newer one.
+    for (const flags of [{ use_activation: false }, { activation: false }, { activation: true, use_activation: false }]) {
+      const vllm = await (await post("/v1/rerank", { query, documents, ...flags })).json();
+      assert.deepEqual(
+        vllm.results.map((row) => row.relevance_score),
+        logits,
+      );
+    }
     const plain = await (await post("/v1/rerank", { query, documents })).json();
     for (const { relevance_score: score } of plain.results) assert.ok(score > 0 && score < 1, String(score));
   });
@@ -159,12 +162,15 @@ describe("a ranking", () => {
     assert.deepEqual(texts.sort(), ["half \ufffd emoji", "whole \u{1f600}"]);
   });
 
-  test("top_n and top_k limit the results, 0 does not, and more than there are is all", async () => {
+  test("top_n and top_k limit the results, a number below 1 does not, and more than there are is all", async () => {
     const { post } = client(reranker);
     for (const [fields, expected] of [
       [{ top_n: 1 }, 1],
       [{ top_k: 2 }, 2],
       [{ top_n: 0 }, 3],
+      [{ top_n: -1 }, 3],
+      [{ top_k: -1 }, 3],
+      [{ top_n: -1, top_k: 2 }, 2],
       [{ top_n: 99 }, 3],
     ]) {
       const { results } = await (await post("/v1/rerank", { query, documents, ...fields })).json();
@@ -250,7 +256,11 @@ describe("other paths", () => {
     assert.deepEqual(await (await get("/health")).json(), { status: "ok", model: "mine" });
     assert.equal((await get("/models")).status, 401);
     const headers = { authorization: "Bearer secret" };
-    for (const path of ["/models", "/v1/models"]) assert.equal((await (await get(path, { headers })).json()).data[0].id, "mine");
+    const row = async (path) => (await (await get(path, { headers })).json()).data[0];
+    const common = { id: "mine", object: "model", created: 0, backend: "ranklet", capabilities: ["rerank"] };
+    // infinity_client needs `stats`, and refuses each owner but "infinity".
+    assert.deepEqual(await row("/models"), { ...common, stats: {} });
+    assert.deepEqual(await row("/v1/models"), { ...common, owned_by: "ranklet" });
   });
 
   test("/metrics counts requests, documents and tokens", async () => {
