@@ -67,8 +67,8 @@ fn check_whole_cache(directory: &Path) -> Result<()> {
     }
 }
 
-/// Lists the files in a folder and in the folders in it, as paths relative to it. The list may lack files of a folder with
-/// very many, but not those that a model is loaded from.
+/// Lists the files in a folder and in the folders in it, as paths relative to it. If a folder has very many files, the list lacks
+/// some of them, but none that a model is loaded from.
 pub(super) fn list_files(directory: &Path) -> Vec<String> {
     let files_in = |folder: &Path| -> Vec<String> {
         let is_file = |path: &PathBuf| path.is_file();

@@ -27,7 +27,7 @@ impl BoundedText {
         }
     }
 
-    /// Whether something was dropped.
+    /// Returns whether the text is longer than its limit, so that its end was dropped.
     pub(super) fn is_over(&self) -> bool {
         self.is_over
     }

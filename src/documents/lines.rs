@@ -49,7 +49,7 @@ fn write_leaves(path: &mut String, value: &JsonValue, text: &mut BoundedText) {
     }
 }
 
-/// Whether a value is a scalar, or an array of scalars.
+/// Returns whether a value is a scalar, or an array of scalars.
 pub(super) fn is_flat(value: &JsonValue) -> bool {
     let is_scalar = |value: &JsonValue| !is_container(value) && *value != JsonValue::Null;
     match value {

@@ -22,7 +22,7 @@ pub(crate) struct Split {
     pub(crate) whole_bytes: u64,
     /// Predicted peak memory of all stages together.
     pub(crate) split_bytes: u64,
-    /// What the later stages must know.
+    /// The options that each later stage is loaded with.
     pub(crate) options: PipelineOptions,
 }
 

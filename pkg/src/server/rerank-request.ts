@@ -100,8 +100,8 @@ export interface ScoreRequest {
 /**
  * Reads a request for scores. Its queries are in `text_1`, `data_1`, `queries` or `query`, its documents in `text_2`, `data_2`,
  * `documents` or `items`, as in vLLM. It has one query, or as many queries as documents.
- * @throws HttpError 400 for a field with a wrong value, for a field of rankings and for an instruction, 413 for too many pairs
- *   and too long texts
+ * @throws HttpError 400 for a wrong value, for an instruction and for a field that only rankings have; 413 for too many pairs and
+ *   too long texts
  */
 export function readScoreRequest(body: Body, limits: Limits): ScoreRequest {
   const fields = new Fields(body, "documents");

@@ -107,7 +107,7 @@ function redirectOf(response: Response, from: URL): URL | undefined {
 async function send(fetch: FetchFunction, url: URL, init: RequestInit): Promise<Response> {
   const controller = new AbortController();
   const signals = [controller.signal, ...(init.signal ? [init.signal] : [])];
-  // Where `any` is missing, as in older browsers, a request that is given up stays open.
+  // Older browsers lack `any`. In them, a request that is given up stays open.
   const signal = "any" in AbortSignal ? AbortSignal.any(signals) : (init.signal ?? controller.signal);
   let response: Response;
   try {

@@ -95,7 +95,7 @@ impl Tensor {
         &self.input_scales
     }
 
-    /// Whether the elements are 7-bit codes, with a scale per row.
+    /// Returns whether the elements are 7-bit codes with a scale per row.
     pub(crate) fn has_codes(&self) -> bool {
         self.encoding == Encoding::Q7
     }

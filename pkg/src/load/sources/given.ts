@@ -125,7 +125,7 @@ export class GivenSource implements FileSource {
         newSha256: () => platform.newSha256(),
         expected: [],
       });
-    // What a `blob:` URL names is in the memory of the page.
+    // The page already has the content of a `blob:` URL in memory.
     return url.protocol === "blob:" ? { name, read } : { name, length: download.length, read, cancel: () => download.cancel() };
   }
 

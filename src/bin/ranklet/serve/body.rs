@@ -56,7 +56,7 @@ fn bad(message: impl Into<String>) -> HttpError {
     HttpError::new(StatusCode::BAD_REQUEST, message)
 }
 
-/// Whether a body had more bytes than its limit.
+/// Returns whether reading a body failed because it has more bytes than the limit.
 fn is_over_limit(error: &axum::Error) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }

@@ -195,7 +195,7 @@ impl Fields {
         }
     }
 
-    /// Takes the maximum number of results. A number below 1 is no maximum, as vLLM has it.
+    /// Takes the maximum number of results. As in vLLM, a number below 1 means all.
     pub(super) fn top_n(&mut self, name: &str) -> Result<Option<usize>> {
         let Some(value) = self.take(name) else { return Ok(None) };
         match whole_number(&value) {
@@ -204,7 +204,7 @@ impl Fields {
         }
     }
 
-    /// Takes the maximum number of tokens of a document. 0 is no maximum, as vLLM has it.
+    /// Takes the maximum number of tokens of a document. As in vLLM, 0 means no limit.
     pub(super) fn max_tokens_per_document(&mut self) -> Result<Option<usize>> {
         let name = "max_tokens_per_doc";
         let Some(value) = self.take(name) else { return Ok(None) };

@@ -13,7 +13,7 @@ use super::http_error::HttpError;
 
 type Result<T> = std::result::Result<T, HttpError>;
 
-/// What a request may have at most.
+/// The limits of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) documents: usize,
