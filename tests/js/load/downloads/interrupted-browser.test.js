@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 
 import { withHubPage } from "../../support/browsers/hub-page.js";
 import { files, id } from "../../support/models/hub-model.js";
-import { faults, inTurn, sendFile } from "../../support/servers/hub.js";
+import { faults, inTurn, restAnsweredBy, sendFile } from "../../support/servers/hub.js";
 
 const context = withHubPage();
 const { load, assertRight, loads, fails, offline, open, models } = context;
@@ -31,15 +31,16 @@ describe("a download that is interrupted, in Chromium", () => {
     });
   }
 
-  for (const [what, ...answers] of [
-    ["its ETag changes", faults.olderBeginning],
-    ["its server ignores ranges", faults.cutAt(1000), faults.whole],
-    ["its server answers 416", faults.cutAt(1000), faults.outOfRange],
+  for (const [what, rest, beginning] of [
+    ["its ETag changes", sendFile, faults.olderBeginning],
+    ["its server ignores ranges", faults.whole],
+    ["its server answers 416", faults.outOfRange],
   ]) {
     test(`in Chromium, a file starts again if ${what}`, async () => {
-      context.hub.setFault("tokenizer.json", inTurn(answers));
+      const fault = restAnsweredBy(rest, beginning);
+      context.hub.setFault("tokenizer.json", fault);
       await loads();
-      assert.equal(answers.length, 0, "every answer was sent");
+      assert.ok(fault.wasSent);
     });
   }
 

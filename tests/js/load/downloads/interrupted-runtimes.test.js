@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { files, id, model, withHub } from "../../support/models/hub-model.js";
 import { installTools } from "../../support/package/tools.js";
 import { dist, inRepository } from "../../support/paths.js";
-import { faults, filesIn, inTurn, sendFile } from "../../support/servers/hub.js";
+import { faults, filesIn, inTurn, restAnsweredBy, sendFile } from "../../support/servers/hub.js";
 import { unlessLong } from "../../support/skips.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
@@ -112,16 +112,17 @@ for (const [runtime, install] of [
       assert.ok(Date.now() - started >= 1990);
     });
 
-    for (const [what, ...answers] of [
-      ["its ETag changes", faults.olderBeginning],
-      ["its server ignores ranges", faults.cutAt(1000), faults.whole],
-      ["its server answers 416", faults.cutAt(1000), faults.outOfRange],
-      ["its server sends another range", faults.cutAt(1000), faults.wrongRange],
+    for (const [what, rest, beginning] of [
+      ["its ETag changes", sendFile, faults.olderBeginning],
+      ["its server ignores ranges", faults.whole],
+      ["its server answers 416", faults.outOfRange],
+      ["its server sends another range", faults.wrongRange],
     ]) {
       test(`in ${runtime}, a file starts again if ${what}`, async () => {
-        context.hub.setFault("tokenizer.json", inTurn(answers));
+        const fault = restAnsweredBy(rest, beginning);
+        context.hub.setFault("tokenizer.json", fault);
         assert.deepEqual(await load(), right);
-        assert.equal(answers.length, 0, "every answer was sent");
+        assert.ok(fault.wasSent);
       });
     }
 

@@ -71,7 +71,7 @@ export const faults = {
   whole: ({ response, head, bytes }) => response.writeHead(200, head).end(bytes),
   /** Sends the beginning of an older version, which has another ETag. */
   olderBeginning: ({ bytes, head, ...exchange }) =>
-    faults.cutAt(1000)({ ...exchange, bytes: Buffer.alloc(bytes.length, "x"), head: { ...head, etag: '"old"' } }),
+    faults.cutAt(1000, 50)({ ...exchange, bytes: Buffer.alloc(bytes.length, "x"), head: { ...head, etag: '"old"' } }),
   outOfRange: ({ response, head }) => response.writeHead(416, { ...head, "content-length": 0 }).end(),
   wrongRange: ({ response, head, bytes }) => response.writeHead(206, headFrom(10, bytes, head)).end(bytes.subarray(10)),
   cutWithoutLength: ({ response, head: { "content-length": _, ...head }, bytes }) => {
@@ -116,6 +116,24 @@ export const faults = {
  * the list, so that a test can assert that each was sent.
  */
 export const inTurn = (answers) => (exchange) => (answers.shift() ?? sendFile)(exchange);
+
+/**
+ * Returns a fault that answers the first request for the rest of a file with `rest`. Requests for the whole file before that break
+ * off, and all requests after it are answered as HTTP says. `wasSent` says whether `rest` was sent.
+ *
+ * A client may lose all that has arrived when a connection breaks, as Chromium does with bytes that a page has not read. It then
+ * requests the whole file again.
+ */
+export function restAnsweredBy(rest, beginning = faults.cutAt(1000, 50)) {
+  const fault = (exchange) => {
+    if (fault.wasSent) return sendFile(exchange);
+    if (exchange.request.headers.range === undefined) return beginning(exchange);
+    fault.wasSent = true;
+    return rest(exchange);
+  };
+  fault.wasSent = false;
+  return fault;
+}
 
 /** Counts the bytes of bodies. */
 function count(response, hub) {
