@@ -61,7 +61,7 @@ export interface RankletProvider {
 export interface RankletProviderSettings {
   /** Loaded rerankers by the id that names them. */
   readonly rerankers?: Readonly<Record<string, Reranker | Promise<Reranker>>> | undefined;
-  /** Options of `Reranker.load` for the other ids. */
+  /** Options of `Reranker.shared` for the other ids. */
   readonly loadOptions?: LoadOptions | undefined;
 }
 

@@ -19,7 +19,7 @@ export interface RankletPluginOptions {
    * the embedded model.
    */
   readonly rerankers?: Readonly<Record<string, string | Reranker | Promise<Reranker> | undefined>> | undefined;
-  /** Options of `Reranker.load`. */
+  /** Options of `Reranker.shared`. */
   readonly loadOptions?: LoadOptions | undefined;
 }
 
