@@ -1,3 +1,4 @@
+import { RankletError } from "../errors.js";
 import type { RerankOptions, Scores } from "../types.js";
 import { abortable } from "../util/abort.js";
 import { loadOnce } from "../util/load-once.js";
@@ -6,7 +7,7 @@ import { corsHeaders, KeyCheck, preflightHeaders } from "./access.js";
 import { Admission } from "./admission.js";
 import { readJsonObject } from "./body.js";
 import { type Dialect, dialectOf, errorBody, wrongFieldStatus } from "./dialect.js";
-import { HttpError, toHttpError } from "./http-error.js";
+import { HttpError, toHttpError, toLoadError } from "./http-error.js";
 import { Metrics } from "./metrics.js";
 import { type HandlerOptions, type RerankerSource, readSettings, type ServedReranker, type Settings } from "./options.js";
 import { type RerankRequest, readRerankRequest, readScoreRequest, type ScoreRequest, withoutInputs } from "./rerank-request.js";
@@ -48,7 +49,8 @@ const timerMs = 10_000;
 /**
  * Creates a function that answers requests to rerank documents, in the formats of Cohere, Jina, Voyage, Together, Text
  * Embeddings Inference, vLLM and Infinity.
- * @throws RankletError `input` for an unknown option or a wrong value
+ * @throws RankletError `input` for an unknown option or a wrong value; `unsupported` for a model with several labels. If the source
+ *   is a function, requests that need its model are answered with 500 then, and `onError` has the error.
  */
 export function createHandler(source: RerankerSource, options?: HandlerOptions): RerankHandler {
   const server = new Server(source, readSettings(options));
@@ -90,7 +92,8 @@ class Server {
 
   constructor(source: RerankerSource, settings: Settings) {
     this.#settings = settings;
-    this.#reranker = loadOnce(async () => (typeof source === "function" ? source() : source));
+    if (typeof source !== "function") checkRankable(source);
+    this.#reranker = loadOnce(async () => (typeof source === "function" ? checkRankable(await source()) : source));
     this.#keys = new KeyCheck(settings.apiKeys);
     this.#admission = new Admission(settings);
   }
@@ -241,14 +244,14 @@ class Server {
 
   /** Returns the reranker. A request that is aborted stops waiting for it, and loading goes on for the others. */
   #load({ request, context }: Exchange): Promise<ServedReranker> {
-    const loading = this.#reranker();
+    const loading = this.#reranker().catch((error: unknown) => Promise.reject(toLoadError(error)));
     context?.waitUntil?.(loading.catch(() => {}));
     return abortable(loading, request.signal);
   }
 
   #failure({ dialect, documentsField }: Exchange, error: unknown): Response {
     const failure = toHttpError(error, dialect, documentsField);
-    if (failure.status >= 500) this.#report(error);
+    if (failure.status >= 500) this.#report(failure.cause ?? failure);
     return Response.json(errorBody(dialect, failure), { status: failure.status, headers: failure.headers });
   }
 
@@ -259,6 +262,13 @@ class Server {
       // The client is answered, whether the application can log or not.
     }
   }
+}
+
+/** @throws RankletError `unsupported` for a model that has no score to rank by */
+function checkRankable(reranker: ServedReranker): ServedReranker {
+  const { numLabels } = reranker.info;
+  if (numLabels !== 1) throw new RankletError("unsupported", `createHandler needs a model with one label, and this one has ${numLabels}`);
+  return reranker;
 }
 
 /** @throws HttpError for probabilities of a model that has none */

@@ -36,6 +36,7 @@ export function toHttpError(error: unknown, dialect: Dialect, documentsField = "
   if (!(error instanceof RankletError)) return answer(500, "the server failed");
   switch (error.code) {
     case "input":
+    case "unsupported":
       return answer(wrongFieldStatus(dialect), inFields(error, documentsField));
     case "aborted":
       return answer(clientClosedRequest, "the request was canceled");
@@ -47,6 +48,12 @@ export function toHttpError(error: unknown, dialect: Dialect, documentsField = "
     default:
       return answer(500, "the model failed");
   }
+}
+
+/** Returns an error of loading the model, which is the operator's to mend, even if its code is one of wrong requests. */
+export function toLoadError(error: unknown): unknown {
+  const isLikeRequests = error instanceof RankletError && ["input", "unsupported"].includes(error.code);
+  return isLikeRequests ? new HttpError(500, "the model could not be loaded", { cause: error }) : error;
 }
 
 /**

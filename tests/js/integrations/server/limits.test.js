@@ -328,6 +328,32 @@ describe("a model that fails", () => {
     await expectError(await client(failing(new Error("secret")), { onError }).post("/v1/rerank", valid), 500, /^the server failed$/);
   });
 
+  test("to load with an error like those of requests is 500, and only the log hears why", async () => {
+    for (const code of ["input", "unsupported"]) {
+      const errors = [];
+      const error = new RankletError(code, "the option is wrong");
+      const load = () => Promise.reject(error);
+      const response = await client(load, { onError: (cause) => errors.push(cause) }).post("/v1/rerank", valid);
+      await expectError(response, 500, /^the model could not be loaded$/);
+      assert.deepEqual(errors, [error]);
+    }
+  });
+
+  test("to have one label is refused when it is given, and when it is loaded", async () => {
+    const withLabels = { ...quick, info: { numLabels: 3 } };
+    const refusal = { code: "unsupported", message: "createHandler needs a model with one label, and this one has 3" };
+    assert.throws(() => client(withLabels), refusal);
+    const errors = [];
+    const { post } = client(async () => withLabels, { onError: (cause) => errors.push(cause) });
+    await expectError(await post("/v1/rerank", valid), 500, /^the model could not be loaded$/);
+    assert.equal(errors[0].message, refusal.message);
+  });
+
+  test("to support what a request wants is the request's error", async () => {
+    const { post } = client(failing(new RankletError("unsupported", "the model has raw scores only")));
+    await expectError(await post("/v1/rerank", valid), 400, /^the model has raw scores only$/);
+  });
+
   test("to load is loaded again by the next request", async () => {
     let attempts = 0;
     const load = async () => {
