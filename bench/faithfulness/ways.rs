@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ranklet::{ExplainOptions, Reranker, Scores, TextUnit};
+use ranklet::{ExplainOptions, LongDocuments, Reranker, Scores, TextUnit};
 
 use crate::Result;
 use crate::data::Question;
@@ -78,7 +78,9 @@ impl Ways<'_> {
 
     /// Returns the contributions of an explanation.
     fn explained(&self, question: &Question, unit: TextUnit, samples: usize) -> Result<Weights> {
-        let options = ExplainOptions { unit, samples, ..ExplainOptions::default() };
+        // As the document is ranked.
+        let long_documents = LongDocuments::Chunk;
+        let options = ExplainOptions { unit, samples, long_documents, ..ExplainOptions::default() };
         let explanation = self.reranker.explain_blocking(&question.query, &question.document, options)?;
         let weight =
             |unit: &ranklet::Contribution| (unit.span.start..unit.span.end, f64::from(unit.contribution));

@@ -34,8 +34,8 @@ pub struct ExplainOptions<'a> {
     pub of: ExplainedTexts,
     /// Number of random orders to sample for Shapley values; 0 for occlusion.
     pub samples: usize,
-    /// The part of a document that is explained if it does not fit in a pair with the query: its beginning or its best
-    /// chunk. A decoder always reads the beginning.
+    /// The part of a document that is explained if it does not fit in a pair with the query: its beginning, as by default in
+    /// [`RankOptions`](crate::RankOptions), or its best chunk. A decoder always reads the beginning.
     pub long_documents: LongDocuments,
     /// The unit of the spans.
     pub offsets: OffsetUnit,
@@ -49,7 +49,7 @@ impl Default for ExplainOptions<'_> {
             unit: TextUnit::Word,
             of: ExplainedTexts::Document,
             samples: 0,
-            long_documents: LongDocuments::Chunk,
+            long_documents: LongDocuments::default(),
             offsets: OffsetUnit::Byte,
             instruction: None,
         }

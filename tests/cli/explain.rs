@@ -126,6 +126,24 @@ fn rank_shows_the_best_sentences() {
     assert_eq!(other["highlights"].as_array().unwrap().len(), 1);
 }
 
+#[test]
+fn a_long_document_is_explained_as_it_is_ranked() {
+    let folder = Folder::new();
+    let document =
+        folder.write("document.txt", format!("{}Paris is in France.\n", "Bees make honey. ".repeat(30)));
+    let common = ["--query", "capital of France", "--max-length", "64", "--json"];
+    let output = |arguments: &[&str], options: &[&str]| -> Value {
+        serde_json::from_str(&stdout(&ranklet(&[arguments, &common, options].concat()))).unwrap()
+    };
+    let [cut, best] = [&[][..], &["--long-documents", "chunk"]].map(|options| {
+        let ranking = output(&["rank", "--documents", &document, "--scores", "raw"], options);
+        let explanation = output(&["explain", "--document", &document], options);
+        assert_eq!(explanation["logit"], ranking["results"][0]["score"]);
+        explanation["logit"].as_f64().unwrap()
+    });
+    assert!(best > cut, "{best} {cut}");
+}
+
 /// The sentence of a document of one sentence has a score already.
 #[test]
 fn only_sentences_without_a_score_are_scored() {

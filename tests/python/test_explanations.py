@@ -77,6 +77,20 @@ def test_comparison_has_the_difference_and_what_lifts_each(reranker: Reranker) -
     assert progress[0][:2] == (0, total) and progress[-1] == (total, total, comparison)
 
 
+def test_a_long_document_is_explained_as_it_is_ranked() -> None:
+    reranker = Reranker.load(device="cpu", max_length=64)
+    document = "One river flows here. " * 30 + DOCUMENT
+    choices: list[dict[str, Any]] = [{}, {"long_documents": "truncate"}, {"long_documents": "chunk"}]
+    default, cut, best = ranked = [reranker.rerank(QUERY, [document], scores="raw", **options).results[0] for options in choices]
+    assert default == cut and best.score > cut.score
+    for options, result in zip(choices, ranked, strict=True):
+        explanation = reranker.explain(QUERY, document, unit="sentence", **options)
+        assert (explanation.logit, explanation.span) == (result.score, result.span)
+        assert reranker.explain_cost(QUERY, document, unit="sentence", **options).variants >= explanation.variants
+        comparison = reranker.compare(QUERY, document, DOCUMENT, unit="sentence", **options)
+        assert (comparison.a.logit, comparison.a.span) == (result.score, result.span)
+
+
 def test_wrong_options_and_texts_are_refused(reranker: Reranker) -> None:
     wrong: list[dict[str, Any]] = [{"unit": "letter"}, {"of": "title"}, {"samples": -1}, {"samples": 1.5}]
     for options in wrong:

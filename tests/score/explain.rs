@@ -190,22 +190,13 @@ fn units_beyond_the_limit_are_not_scored() {
     let reranker = embedded();
     let document = "capital of France ".repeat(60_000);
     for (unit, samples) in [(TextUnit::Word, 0), (TextUnit::Sentence, 2)] {
-        let options = ExplainOptions {
-            unit,
-            samples,
-            long_documents: LongDocuments::Truncate,
-            ..ExplainOptions::default()
-        };
+        let options = ExplainOptions { unit, samples, ..ExplainOptions::default() };
         let explainer = Explainer::new(&reranker, QUERY, &document, options).unwrap();
         assert!(explainer.variants() <= 2 + 2 * reranker.info().max_length, "{}", explainer.variants());
         let units = explainer.explanation().units.len();
         assert_eq!(units, if unit == TextUnit::Word { 180_000 } else { 1 });
     }
-    let options = ExplainOptions {
-        samples: 1000,
-        long_documents: LongDocuments::Truncate,
-        ..ExplainOptions::default()
-    };
+    let options = ExplainOptions { samples: 1000, ..ExplainOptions::default() };
     let error = Explainer::new(&reranker, QUERY, &document, options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Input);
     assert!(error.context().contains("use fewer samples, or explain sentences"), "{error}");
@@ -217,7 +208,7 @@ fn a_cut_document_is_explained_without_the_rest() {
     let reranker = loaded_with(Options { max_length: Some(24), ..Options::default() });
     let read = "Paris is the capital of France and a city on the river";
     let longer = format!("{read} which is long and winding as rivers are in the north of France");
-    let options = ExplainOptions { long_documents: LongDocuments::Truncate, ..ExplainOptions::default() };
+    let options = ExplainOptions::default();
     let explanation = reranker.explain_blocking("capital", &longer, options).unwrap();
     let cut = explanation.units.iter().rposition(|unit| unit.contribution != 0.0).unwrap() + 1;
     assert!(cut <= explanation.units.len() - 5, "{explanation:?}");
@@ -225,6 +216,26 @@ fn a_cut_document_is_explained_without_the_rest() {
     let alone = reranker.explain_blocking("capital", &longer[..end], options).unwrap();
     assert_eq!(alone.units[..], explanation.units[..cut]);
     assert_eq!((alone.logit, alone.base), (explanation.logit, explanation.base));
+}
+
+/// Without options, a long document is explained with the score that ranking without options gives it.
+#[test]
+fn the_defaults_of_ranking_and_explaining_agree() {
+    let reranker = loaded_with(Options { max_length: Some(64), ..Options::default() });
+    let document = format!("{}{DOCUMENT}", "Bees make honey from nectar. ".repeat(30));
+    let ranked =
+        [LongDocuments::default(), LongDocuments::Truncate, LongDocuments::Chunk].map(|long_documents| {
+            let options = RankOptions { long_documents, scores: Scores::Raw, ..RankOptions::default() };
+            reranker.rank_blocking(QUERY, &[&document], options).unwrap()[0].score
+        });
+    assert_ne!(ranked[0], ranked[2], "the best chunk is not the beginning");
+    let explained = [
+        ExplainOptions::default(),
+        ExplainOptions { long_documents: LongDocuments::Truncate, ..ExplainOptions::default() },
+        ExplainOptions { long_documents: LongDocuments::Chunk, ..ExplainOptions::default() },
+    ]
+    .map(|options| reranker.explain_blocking(QUERY, &document, options).unwrap().logit);
+    assert_eq!(explained, ranked);
 }
 
 /// The best chunk of a long document is explained, with the score that ranking in chunks gives.
@@ -236,11 +247,12 @@ fn a_long_document_is_explained_by_its_best_chunk() {
     let rank =
         RankOptions { long_documents: LongDocuments::Chunk, scores: Scores::Raw, ..RankOptions::default() };
     let ranked = reranker.rank_blocking(QUERY, &[&document], rank).unwrap()[0];
+    let long_documents = LongDocuments::Chunk;
     for (unit, best) in [
         (TextUnit::Sentence, &["Paris is the capital of France."][..]),
         (TextUnit::Word, &["Paris", "capital", "France"]),
     ] {
-        let options = ExplainOptions { unit, ..ExplainOptions::default() };
+        let options = ExplainOptions { unit, long_documents, ..ExplainOptions::default() };
         let mut explainer = Explainer::new(&reranker, QUERY, &document, options).unwrap();
         let cost = explainer.variants();
         assert_eq!((explainer.scored(), explainer.explanation().span), (0, None));

@@ -97,7 +97,7 @@ class Explains:
         unit: str = "word",
         of: str = "document",
         samples: int = 0,
-        long_documents: str = "chunk",
+        long_documents: str = "truncate",
         instruction: str | None = None,
         on_progress: ExplainProgress | None = None,
         _stop: Stop | None = None,
@@ -110,8 +110,8 @@ class Explains:
             samples: number of random orders for Shapley values, which add up to the difference between the logit and
                 the logit without the units. With 0, each word is left out of its sentence and kept in it alone, and
                 each sentence likewise in its text.
-            long_documents: "chunk" to explain the best part of a document that does not fit, or "truncate" for its
-                beginning.
+            long_documents: the part of a document that is explained if it does not fit: "truncate" for its beginning,
+                or "chunk" for its best part. With the value that `rerank` had, the logit is the raw score that it gave.
             on_progress: called with the number of pairs scored so far, the number of all, and the explanation so far;
                 for the first time before anything is scored.
         """
@@ -127,7 +127,7 @@ class Explains:
         unit: str = "word",
         of: str = "document",
         samples: int = 0,
-        long_documents: str = "chunk",
+        long_documents: str = "truncate",
         instruction: str | None = None,
     ) -> ExplanationCost:
         """Returns the work of `explain` with these options, without scoring."""
@@ -144,7 +144,7 @@ class Explains:
         *,
         unit: str = "word",
         samples: int = 0,
-        long_documents: str = "chunk",
+        long_documents: str = "truncate",
         instruction: str | None = None,
         on_progress: CompareProgress | None = None,
         _stop: Stop | None = None,

@@ -35,8 +35,8 @@ pub(crate) struct ExplainArguments {
     /// The texts whose units are explained: document, query or both.
     #[arg(long, value_name = "TEXTS", default_value = "document", value_parser = option::<ExplainedTexts>)]
     of: ExplainedTexts,
-    /// The part of a document that is explained if it does not fit: chunk for its best chunk, truncate for its beginning.
-    #[arg(long, value_name = "METHOD", default_value = "chunk", value_parser = option::<LongDocuments>)]
+    /// The part of a document that is explained if it does not fit: truncate for its beginning, chunk for its best chunk.
+    #[arg(long, value_name = "METHOD", default_value = "truncate", value_parser = option::<LongDocuments>)]
     long_documents: LongDocuments,
     /// Number of random orders to sample for Shapley values, which add up to the difference of the logits. With 0, each
     /// word is left out of its sentence and kept in it alone, and each sentence likewise in its text.
