@@ -1,18 +1,30 @@
+import { documentTexts } from "../documents/documents.js";
 import { type ExplanationStep, explained } from "../scoring/explanation.js";
 import type { ExplainedPair, Scorer } from "../scoring/scorer.js";
-import type { ComparedExplanation, CompareProgress, Comparison, ExplainCost, ExplainProgress, Explanation } from "../types.js";
+import type { ComparedExplanation, CompareProgress, Comparison, ExplainCost, ExplainProgress, Explanation, TextOptions } from "../types.js";
 import { abortable, withAbortController } from "../util/abort.js";
+import { string } from "../util/check.js";
 
 /** The checked options that decide what is explained. */
-type PairOptions = { readonly [Name in "unit" | "of" | "samples"]?: ExplainedPair[Name] | undefined };
+type PairOptions = TextOptions & {
+  readonly [Name in "unit" | "of" | "samples" | "longDocuments"]?: ExplainedPair[Name] | undefined;
+};
 
-/** Returns a pair to explain, with the defaults of the options. */
-export function explainedPair(
-  query: string,
-  document: string,
-  { unit = "word", of = "document", samples = 0 }: PairOptions,
-): ExplainedPair {
-  return { query, document, unit, of, samples };
+/**
+ * Checks the texts of a call and returns its pairs, one for each document, with the defaults of the options.
+ * @param documents the documents by the names of the call's arguments
+ */
+export function explainedPairs(
+  call: string,
+  query: unknown,
+  documents: Readonly<Record<string, unknown>>,
+  { unit = "word", of = "document", samples = 0, longDocuments = "truncate", ...text }: PairOptions,
+): [first: ExplainedPair, ...others: ExplainedPair[]] {
+  const checkedQuery = string(query, `${call}: query`);
+  const names = Object.keys(documents);
+  const texts = documentTexts(Object.values(documents), text, { nameOf: (index) => `${call}: ${names[index]}` });
+  const pairs = texts.map((document) => ({ query: checkedQuery, document, unit, of, samples, longDocuments }));
+  return pairs as [ExplainedPair, ...ExplainedPair[]];
 }
 
 /** Explains a pair. */
@@ -34,10 +46,10 @@ export async function explainCost(scorer: Scorer, pair: ExplainedPair, signal: A
   return { variants: variants + chunks };
 }
 
-/** Explains two pairs of one query at the same time. */
+/** Explains the two pairs of one query at the same time. */
 export async function compare(
   scorer: Scorer,
-  pairs: readonly [a: ExplainedPair, b: ExplainedPair],
+  pairs: readonly ExplainedPair[],
   signal: AbortSignal | undefined,
   onProgress: ((progress: CompareProgress) => void) | undefined,
 ): Promise<Comparison> {

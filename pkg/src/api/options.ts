@@ -25,13 +25,11 @@ const scoringChecks = {
 
 const callChecks = { ...scoringChecks, onProgress: callback<ScoreProgress> };
 
+/** Checks of `TextOptions`. */
+const textChecks = { rankFields: fieldNames, structured: oneOf(structuredTextValues) };
+
 /** Checks of `DocumentOptions`. */
-const documentChecks = {
-  rankFields: fieldNames,
-  structured: oneOf(structuredTextValues),
-  maxTokensPerDocument: capped(positiveInteger),
-  longDocuments: oneOf(longDocumentsValues),
-};
+const documentChecks = { ...textChecks, maxTokensPerDocument: capped(positiveInteger), longDocuments: oneOf(longDocumentsValues) };
 
 /** Checks of `ResultOptions`. */
 const rankingChecks = {
@@ -122,7 +120,13 @@ export const collectionChecks = {
   latest: boolean,
 };
 
-const compareOptionChecks = { unit: oneOf(textUnitValues), samples: capped(nonNegativeInteger), signal: abortSignal };
+const compareOptionChecks = {
+  ...textChecks,
+  longDocuments: oneOf(longDocumentsValues),
+  unit: oneOf(textUnitValues),
+  samples: capped(nonNegativeInteger),
+  signal: abortSignal,
+};
 
 export const compareChecks = { ...compareOptionChecks, onProgress: callback<CompareProgress> };
 
@@ -134,6 +138,7 @@ export const explainChecks = { ...explainCostChecks, onProgress: callback<Explai
 export const explainRefusals = {
   ...queryRefusals,
   scores: "contributions are differences of logits",
+  maxTokensPerDocument: "an explanation reads as much of the document as fits; leave it out",
 };
 
 /** Options of `explain` that `explainCost` cannot apply. */

@@ -3,7 +3,7 @@ import { disposedError, RankletError, withItemInMessage } from "../errors.js";
 import { Deadline } from "../scoring/deadline.js";
 import { expectSameDevice, withOneRestart, withRestart } from "../scoring/fallback.js";
 import { noTotals, streamJob } from "../scoring/score.js";
-import type { DocumentLimits, ExplainedPair, Job, Scorer } from "../scoring/scorer.js";
+import type { DocumentLimits, Job, Scorer } from "../scoring/scorer.js";
 import { pairJobs, queryJobs, windows } from "../scoring/windows.js";
 import type {
   CallOptions,
@@ -25,13 +25,14 @@ import type {
   Scores,
   StreamOptions,
   StreamPart,
+  TextOptions,
 } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
 import { array, checkOptions, string } from "../util/check.js";
 import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { asyncDispose, checkSentences, dispose } from "../util/symbols.js";
 import { PreparedCollection } from "./collection.js";
-import { compare, explain, explainCost, explainedPair } from "./explain.js";
+import { compare, explain, explainCost, explainedPairs } from "./explain.js";
 import { checkFirstStage } from "./fusion.js";
 import { withHighlights } from "./highlights.js";
 import {
@@ -73,7 +74,7 @@ interface StreamSettings {
   readonly query: string;
   readonly documents: Iterable<unknown>;
   readonly total: number | undefined;
-  readonly text: Pick<DocumentOptions, "rankFields" | "structured">;
+  readonly text: TextOptions;
   readonly minScore: number | undefined;
   readonly highlights: number | undefined;
   readonly limits: DocumentLimits;
@@ -202,10 +203,10 @@ export class LoadedReranker {
    * Explains the logit of a pair: what each of its words or sentences adds.
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
-  async explain(query: string, document: string, options?: ExplainOptions): Promise<Explanation> {
+  async explain(query: string, document: DocumentInput, options?: ExplainOptions): Promise<Explanation> {
     const { signal, onProgress, ...checked } = checkOptions("explain", options, explainChecks, explainRefusals);
     this.#expectOneLabel("explain");
-    const pair = explainedPair(string(query, "explain: query"), string(document, "explain: document"), checked);
+    const [pair] = explainedPairs("explain", query, { document }, checked);
     return this.#run({ signal }, () => explain(this.#scorer, pair, signal, onProgress));
   }
 
@@ -213,10 +214,10 @@ export class LoadedReranker {
    * Returns the number of pairs that `explain` would score with the same arguments.
    * @throws RankletError as `explain`
    */
-  async explainCost(query: string, document: string, options?: ExplainCostOptions): Promise<ExplainCost> {
+  async explainCost(query: string, document: DocumentInput, options?: ExplainCostOptions): Promise<ExplainCost> {
     const { signal, ...checked } = checkOptions("explainCost", options, explainCostChecks, explainCostRefusals);
     this.#expectOneLabel("explainCost");
-    const pair = explainedPair(string(query, "explainCost: query"), string(document, "explainCost: document"), checked);
+    const [pair] = explainedPairs("explainCost", query, { document }, checked);
     return this.#run({ signal }, () => explainCost(this.#scorer, pair, signal));
   }
 
@@ -224,13 +225,10 @@ export class LoadedReranker {
    * Explains what puts document `a` above or below document `b`.
    * @throws RankletError as `explain`
    */
-  async compare(query: string, a: string, b: string, options?: CompareOptions): Promise<Comparison> {
+  async compare(query: string, a: DocumentInput, b: DocumentInput, options?: CompareOptions): Promise<Comparison> {
     const { signal, onProgress, ...checked } = checkOptions("compare", options, compareChecks, compareRefusals);
     this.#expectOneLabel("compare");
-    const checkedQuery = string(query, "compare: query");
-    const pairOf = (document: unknown, name: string): ExplainedPair =>
-      explainedPair(checkedQuery, string(document, `compare: ${name}`), checked);
-    const pairs = [pairOf(a, "a"), pairOf(b, "b")] as const;
+    const pairs = explainedPairs("compare", query, { a, b }, checked);
     return this.#run({ signal }, () => compare(this.#scorer, pairs, signal, onProgress));
   }
 

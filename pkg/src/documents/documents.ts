@@ -1,5 +1,5 @@
 import { RankletError } from "../errors.js";
-import type { DocumentOptions, StructuredText } from "../types.js";
+import type { StructuredText, TextOptions } from "../types.js";
 import { isObject, kindOf } from "../util/check.js";
 import { BoundedText } from "./bounded-text.js";
 import { type Fields, fieldOf, valueAt } from "./fields.js";
@@ -13,13 +13,10 @@ export interface ReadDocument<D> {
   readonly text: string;
 }
 
-/** The options that decide which text of a document is scored. */
-type TextOptions = Pick<DocumentOptions, "rankFields" | "structured">;
-
 /** The list that documents come from. */
 export interface DocumentList {
-  /** Its name in errors. */
-  readonly name: string;
+  /** Returns the name of a document in errors. */
+  readonly nameOf: (index: number) => string;
   /**
    * Max bytes of all texts that are written from fields. They can be much longer than the documents, because several fields may have
    * the same values, lines repeat the names on their path, and YAML indents them.
@@ -29,7 +26,11 @@ export interface DocumentList {
   readonly tooLong: (index: number) => Error;
 }
 
-const unlimited: DocumentList = { name: "documents", maxBytes: Infinity, tooLong: () => new RankletError("internal", "no limit") };
+const defaultList: DocumentList = {
+  nameOf: (index) => `documents[${index}]`,
+  maxBytes: Infinity,
+  tooLong: () => new RankletError("internal", "no limit"),
+};
 
 /** A document while its text is written. */
 interface Source {
@@ -53,18 +54,19 @@ const textFields: readonly string[] = textFieldsJson;
 export function* readDocuments<D>(
   documents: Iterable<D>,
   { rankFields, structured }: TextOptions = {},
-  list: DocumentList = unlimited,
+  list?: Partial<DocumentList>,
 ): Generator<ReadDocument<D>, void> {
+  const { nameOf, maxBytes, tooLong } = { ...defaultList, ...list };
   const fields = rankFields === undefined ? undefined : [...new Set(rankFields)];
   let index = 0;
-  let bytesLeft = list.maxBytes;
+  let bytesLeft = maxBytes;
   let hasField = false;
   for (const document of documents) {
-    const name = `${list.name}[${index}]`;
+    const name = nameOf(index);
     if (fields === undefined && structured === undefined) {
       yield { document, text: plainText(document, name) };
     } else {
-      const out = new BoundedText(bytesLeft, () => list.tooLong(index));
+      const out = new BoundedText(bytesLeft, () => tooLong(index));
       writeText({ name, out }, document, fields, structured);
       hasField ||= typeof document === "string" || (fields?.some((field) => valueAt(document, field) !== undefined) ?? true);
       bytesLeft = out.bytesLeft;
@@ -77,7 +79,7 @@ export function* readDocuments<D>(
 }
 
 /** Returns the texts of a list of documents. */
-export function documentTexts(documents: readonly unknown[], options?: TextOptions, list?: DocumentList): string[] {
+export function documentTexts(documents: readonly unknown[], options?: TextOptions, list?: Partial<DocumentList>): string[] {
   return Array.from(readDocuments(documents, options, list), ({ text }) => text);
 }
 

@@ -41,14 +41,14 @@ export class VariantsCache {
     for (const { variants } of this.#entries.splice(0)) variants.free();
   }
 
-  #create({ query, document, unit, of, samples, chunk }: ExplainedPair): WasmVariants {
+  #create({ query, document, unit, of, samples, longDocuments, chunk }: ExplainedPair): WasmVariants {
     return this.#model.variants(
       query,
       document,
       unit,
       of,
       samples,
-      "chunk",
+      longDocuments,
       chunk === undefined ? undefined : Uint32Array.of(chunk.start, chunk.end),
     );
   }
@@ -56,5 +56,6 @@ export class VariantsCache {
 
 function isSame(a: ExplainedPair, b: ExplainedPair): boolean {
   const isSameChunk = a.chunk?.start === b.chunk?.start && a.chunk?.end === b.chunk?.end;
-  return isSameChunk && a.query === b.query && a.document === b.document && a.unit === b.unit && a.of === b.of && a.samples === b.samples;
+  const names = ["query", "document", "unit", "of", "samples", "longDocuments"] as const;
+  return isSameChunk && names.every((name) => a[name] === b[name]);
 }

@@ -5,7 +5,8 @@ import { expectSameDevice } from "./fallback.js";
 import { type IndexedScores, miscounted, streamJob } from "./score.js";
 import type { ExplainedPair, ExplanationPlan, Scorer } from "./scorer.js";
 
-const wholeDocument = { maxTokensPerDocument: undefined, longDocuments: "chunk" } as const;
+/** A document that has chunks is read whole. */
+const inChunks = { maxTokensPerDocument: undefined, longDocuments: "chunk" } as const;
 
 /** An explanation so far. */
 export interface ExplanationStep {
@@ -47,7 +48,7 @@ export async function* explained(
 
 /** Returns the span of the document's chunk with the best score. */
 async function bestChunk(scorer: Scorer, { query, document }: ExplainedPair, signal: AbortSignal | undefined): Promise<Span> {
-  const job = { kind: "query", query, documents: [document], limits: wholeDocument } as const;
+  const job = { kind: "query", query, documents: [document], limits: inChunks } as const;
   let span: Span | undefined;
   for await (const partials of streamJob(scorer, job, 0, { scores: "raw", signal })) {
     for (const { spans } of partials) if (spans?.length === 2) span = { start: spans[0] as number, end: spans[1] as number };

@@ -13,6 +13,7 @@ export interface ExplainedPair {
   readonly unit: TextUnit;
   readonly of: ExplainedTexts;
   readonly samples: number;
+  readonly longDocuments: LongDocuments;
   /** The best chunk of a document that is read in several, once it is known. */
   readonly chunk?: Span | undefined;
 }

@@ -187,7 +187,7 @@ class Fields {
         `${name}[${index}] makes the texts of all documents longer than ${maxBytes} bytes together; name fewer fields in rank_fields`,
       );
     try {
-      return documentTexts(documents, options, { name, maxBytes, tooLong });
+      return documentTexts(documents, options, { nameOf: (index) => `${name}[${index}]`, maxBytes, tooLong });
     } catch (error) {
       throw toHttpError(error, this.#dialect);
     }

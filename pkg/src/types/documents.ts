@@ -11,8 +11,8 @@ export type LongDocuments = "truncate" | "chunk";
 /** How to write a document with fields: as YAML, or as a line `path: value` for each of its values. */
 export type StructuredText = "yaml" | "lines";
 
-/** Options for the text of documents. */
-export interface DocumentOptions {
+/** Options that choose the text of a document. */
+export interface TextOptions {
   /**
    * The fields of each document that are scored: the value of one field as it is, several as lines `field: value` in this
    * order. A field is a name, or a path with dots through objects and arrays, such as `"author.name"`. A value is a string, a
@@ -26,6 +26,10 @@ export interface DocumentOptions {
    * `"lines"` as lines such as `author.name: Ann`. A document that is a string stays as it is. Default: see `rankFields`.
    */
   readonly structured?: StructuredText | undefined;
+}
+
+/** Options for the text of documents, and how much of it is scored. */
+export interface DocumentOptions extends TextOptions {
   /**
    * How to score a document that does not fit. `"truncate"`, the default, cuts off its end. `"chunk"` scores it in overlapping
    * chunks: the best chunk's score is the document's, and `span` of the result is that chunk.

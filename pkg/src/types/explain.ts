@@ -1,3 +1,4 @@
+import type { LongDocuments, TextOptions } from "./documents.js";
 import type { Span } from "./results.js";
 
 /** The units that a text is divided into, as Unicode Standard Annex 29 delimits them. */
@@ -9,8 +10,8 @@ export type PairText = "query" | "document";
 /** The texts of a pair whose units are explained. */
 export type ExplainedTexts = "document" | "query" | "both";
 
-/** Options of all calls that explain. */
-export interface ContributionOptions {
+/** Options of all calls that explain. With the document options of a ranking, they explain the logits of its results. */
+export interface ContributionOptions extends TextOptions {
   /** The units that contributions are computed for. Default `"word"`. */
   readonly unit?: TextUnit | undefined;
   /**
@@ -18,6 +19,11 @@ export interface ContributionOptions {
    * word is removed from its sentence and added to it alone, and each sentence likewise in its text. Default `0`.
    */
   readonly samples?: number | undefined;
+  /**
+   * The part of a document that is explained if it does not fit: its beginning, `"truncate"`, or its best chunk, `"chunk"`, which
+   * are what `rerank` scores with the same option. Default `"truncate"`.
+   */
+  readonly longDocuments?: LongDocuments | undefined;
   /** Aborts the call with an `aborted` error, after one micro-batch at most. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -69,7 +75,7 @@ export interface Explanation {
   readonly variants: number;
   /** The sum of the contributions minus `logit - base`: a rounding error with `samples`. */
   readonly additivityError: number;
-  /** The chunk that the explanation is about, if the document is read in several. It is the best one. */
+  /** With `longDocuments: "chunk"`, if the document is read in several chunks: the best one, which the explanation is about. */
   readonly span?: Span;
 }
 

@@ -122,13 +122,14 @@ for (const workers of [0, 1, 2]) {
       assert.deepEqual(await ranked, { results: expected, explained: false });
     });
 
-    test("a long document is explained by its best chunk", async () => {
+    test("a long document in chunks is explained by its best chunk", async () => {
       const { results } = await reranker.rerank({ query, documents: [long], longDocuments: "chunk", scores: "raw" });
       const [{ score, span }] = results;
       assert.ok(span.end - span.start < long.length / 2);
-      const { variants: max } = await reranker.explainCost(query, long);
+      const options = { longDocuments: "chunk" };
+      const { variants: max } = await reranker.explainCost(query, long, options);
       const seen = [];
-      const explanation = await reranker.explain(query, long, { onProgress: (progress) => seen.push(progress) });
+      const explanation = await reranker.explain(query, long, { ...options, onProgress: (progress) => seen.push(progress) });
       assert.deepEqual(explanation.span, span);
       assert.equal(explanation.logit, score);
       assert.equal(seen[0].done, 0);
@@ -190,8 +191,13 @@ for (const workers of [0, 1, 2]) {
 describe("arguments of explain", () => {
   const wrong = [
     ["explain", [], "input", /explain: query must be a string, not undefined/],
-    ["explain", [query], "input", /explain: document must be a string, not undefined/],
-    ["explain", [query, { text: "a" }], "input", /explain: document must be a string, not an object/],
+    ["explain", [query], "input", /explain: document must be a string or an object with a text, not undefined/],
+    ["explain", [query, { name: "a" }], "input", /explain: document has no string `text`.*name the fields to score in rankFields/],
+    ["explain", [query, { name: "a" }, { rankFields: ["title"] }], "input", /no document has a field of rankFields: "title"/],
+    ["explain", [query, document, { rankFields: ["title"] }], "input", /document must be an object with the fields of rankFields, not "/],
+    ["explain", [query, document, { structured: "xml" }], "input", /explain: structured must be "yaml" or "lines", not "xml"/],
+    ["explain", [query, document, { longDocuments: "cut" }], "input", /longDocuments must be "truncate" or "chunk", not "cut"/],
+    ["explain", [query, document, { maxTokensPerDocument: 9 }], "unsupported", /as much of the document as fits/],
     ["explain", [query, document, { unit: "letter" }], "input", /explain: unit must be "word" or "sentence", not "letter"/],
     ["explain", [query, document, { of: "title" }], "input", /explain: of must be "document" or "query" or "both"/],
     ["explain", [query, document, { samples: -1 }], "input", /samples must be a whole number of 0 or more, not -1/],
@@ -207,9 +213,11 @@ describe("arguments of explain", () => {
     ["explain", [query, document, { scores: "raw" }], "unsupported", /scores is not available: contributions are differences of logits/],
     ["explain", [query, document, { instruction: "x" }], "unsupported", /put the instruction into the query/],
     ["explainCost", [query], "input", /explainCost: document must be a string/],
+    ["explainCost", [query, { name: "a" }], "input", /explainCost: document has no string `text`/],
     ["explainCost", [query, document, { onProgress: () => {} }], "unsupported", /onProgress is not available: nothing is scored/],
-    ["compare", [query, document], "input", /compare: b must be a string, not undefined/],
-    ["compare", [query, 1, document], "input", /compare: a must be a string, not 1/],
+    ["compare", [query, document], "input", /compare: b must be a string or an object with a text, not undefined/],
+    ["compare", [query, 1, document], "input", /compare: a must be a string or an object with a text, not 1/],
+    ["compare", [query, { title: 1 }, { title: {} }, { rankFields: ["title"] }], "input", /compare: b field "title" of rankFields must be/],
     ["compare", [query, document, other, { of: "both" }], "unsupported", /compare: of is not available/],
   ];
   for (const [call, args, code, message] of wrong) {

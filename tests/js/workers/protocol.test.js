@@ -42,6 +42,7 @@ const pair = fc.record({
   unit: fc.constantFrom("word", "sentence"),
   of: fc.constantFrom("query", "document", "both"),
   samples: fc.nat({ max: 3 }),
+  longDocuments: fc.constantFrom("truncate", "chunk"),
   chunk: span,
 });
 
@@ -153,7 +154,7 @@ async function holds(t, property) {
 }
 
 describe("a message is refused with", () => {
-  const explained = { query: "q", document: "d", unit: "word", of: "document", samples: 0 };
+  const explained = { query: "q", document: "d", unit: "word", of: "document", samples: 0, longDocuments: "chunk" };
   const info = { numLabels: 1, maxLength: 512, backend: { device: "cpu", workers: 0 } };
   const { port1: port } = new MessageChannel();
   const load = (name, size, weights) => ({
@@ -168,6 +169,7 @@ describe("a message is refused with", () => {
     "a configuration that is being downloaded": load("config.json", 5),
     "an index of chosen weights that is being downloaded": load("model.safetensors.index.json", 5, "model.safetensors.index.json"),
     "a chunk without a start": { type: "plan", call: 1, pair: { ...explained, chunk: { end: 3 } } },
+    "long documents of no known kind": { type: "plan", call: 1, pair: { ...explained, longDocuments: "cut" } },
     "no number of samples": { type: "plan", call: 1, pair: { ...explained, samples: undefined } },
     "a hole in the split points": {
       type: "load-stage",

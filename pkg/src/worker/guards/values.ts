@@ -46,13 +46,14 @@ export function isPipelinePlan(plan: unknown): plan is PipelinePlan {
 
 export function isExplainedPair(pair: unknown): pair is ExplainedPair {
   if (!isObject(pair)) return false;
-  const { query, document, unit, of, samples, chunk } = pair;
+  const { query, document, unit, of, samples, longDocuments, chunk } = pair;
   const isChunk = chunk === undefined || (isObject(chunk) && isUint32(chunk["start"]) && isUint32(chunk["end"]));
   return (
     [query, document].every((text) => typeof text === "string") &&
     isOneOf(textUnitValues, unit) &&
     isOneOf(explainedTextsValues, of) &&
     isUint32(samples) &&
+    isOneOf(longDocumentsValues, longDocuments) &&
     isChunk
   );
 }

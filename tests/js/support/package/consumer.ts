@@ -135,6 +135,8 @@ export async function explaining(reranker: Reranker): Promise<void> {
     onProgress: ({ comparison }) => console.log(comparison.difference),
   });
   console.log(variants + difference + a.additivityError + (b.units[0]?.lift ?? 0) + (a.span?.start ?? 0));
+  const chosen = { rankFields: ["text"], structured: "yaml", longDocuments: "chunk" } as const;
+  console.log((await reranker.explain("q", rows[0] ?? "d", chosen)).span, (await reranker.compare("q", "a", { text: "b" }, chosen)).a);
   const { results } = await reranker.rerank({ query: "q", documents: rows, highlights: 2 });
   console.log(results[0]?.highlights?.map(({ start, end, score }) => [start, end, score.toFixed()]));
   for await (const part of reranker.stream({ query: "q", documents: rows, highlights: 1 }))
@@ -144,8 +146,10 @@ export async function explaining(reranker: Reranker): Promise<void> {
   await reranker.explain("q", "d", { unit: "letter" });
   // @ts-expect-error: nothing is scored
   await reranker.explainCost("q", "d", { onProgress: () => {} });
-  // @ts-expect-error: a document is a string, whose characters the offsets count
-  await reranker.explain("q", { text: "d" });
+  // @ts-expect-error: a document is a string or an object
+  await reranker.explain("q", 1);
+  // @ts-expect-error: an explanation reads as much of the document as fits
+  await reranker.explain("q", "d", { maxTokensPerDocument: 9 });
   // @ts-expect-error: the documents are explained
   await reranker.compare("q", "a", "b", { of: "query" });
   // @ts-expect-error: rank returns what sentence-transformers returns
