@@ -1,6 +1,7 @@
 """Reranks search results with a cross-encoder on the CPU or a GPU, with the scores of sentence-transformers."""
 
 from ._cross_encoder import CrossEncoder, Identity, Sigmoid
+from ._documents import document_texts
 from ._reranker import (
     AsyncCollection,
     AsyncReranker,
@@ -45,5 +46,6 @@ __all__ = [
     "StreamPart",
     "Timings",
     "Usage",
+    "document_texts",
 ]
 __version__ = "0.1.0"

@@ -16,12 +16,17 @@ from .errors import from_native
 _text_attributes = ("page_content", "text", "content")
 
 
-def document_texts(documents: Sequence[Any], rank_fields: Sequence[str] | None = None, structured: str | None = None) -> list[str]:
-    """Returns the texts of documents: of strings, mappings, or objects with a text.
+def document_texts(documents: Iterable[Any], rank_fields: Sequence[str] | None = None, structured: str | None = None) -> list[str]:
+    """Returns the text of each document that is scored with the same options.
 
-    `rank_fields` names the fields that are scored, by name or by a path with dots; `structured` is the form of the
-    text, "yaml" or "lines".
+    The positions of spans, highlights and explained units are positions in it.
+
+    Args:
+        documents: texts, mappings with a text, or objects with a text, such as those of LangChain.
+        rank_fields: the fields of each document that are scored, by name or by a path with dots.
+        structured: "yaml" or "lines", the form of a document with fields.
     """
+    documents = listed(documents, "documents")
     if structured is not None:
         one_of(structured, "structured", ("yaml", "lines"))
     fields = None

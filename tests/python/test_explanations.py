@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ranklet import AsyncReranker, Comparison, Explanation, RankletError, Reranker
+from ranklet import AsyncReranker, Comparison, Explanation, RankletError, Reranker, document_texts
 
 QUERY = "capital of France"
 DOCUMENT = "Paris is the capital of France."
@@ -89,6 +89,17 @@ def test_a_long_document_is_explained_as_it_is_ranked() -> None:
         assert reranker.explain_cost(QUERY, document, unit="sentence", **options).variants >= explanation.variants
         comparison = reranker.compare(QUERY, document, DOCUMENT, unit="sentence", **options)
         assert (comparison.a.logit, comparison.a.span) == (result.score, result.span)
+
+
+def test_document_texts_are_what_positions_refer_to(reranker: Reranker) -> None:
+    documents = [{"title": "Rivers", "body": "It rains. Paris is the capital of France."}, {"title": "Bread"}]
+    texts = document_texts(documents, ["title", "body"])
+    assert texts == ["title: Rivers\nbody: It rains. Paris is the capital of France.", "title: Bread"]
+    result = reranker.rerank(QUERY, documents, rank_fields=["title", "body"], highlights=1, scores="raw").results[0]
+    assert result.highlights is not None
+    (best,) = result.highlights
+    assert texts[result.index][best.start : best.end] == "Paris is the capital of France."
+    assert reranker.explain(QUERY, texts[result.index]).logit == result.score
 
 
 def test_wrong_options_and_texts_are_refused(reranker: Reranker) -> None:

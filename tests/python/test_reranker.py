@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 
 from conftest import FIXTURES, fixture
-from ranklet import AsyncReranker, RankletError, Reranker
-from ranklet._documents import document_texts
+from ranklet import AsyncReranker, RankletError, Reranker, document_texts
 from ranklet._ranklet import rank_scores
 from ranklet._reranker.fusion import read_fuse
 
@@ -127,6 +126,9 @@ def test_documents_are_texts_mappings_or_objects(reranker: Reranker) -> None:
     page = Page("Rivers", ["one", "two"])
     assert document_texts([page], ["title", "tags"]) == ["title: Rivers\ntags: one, two"]
     assert code_of(lambda: document_texts([{"title": 1}], "title")) == "input"
+    for one in ("a text", {"title": "a"}):
+        assert code_of(lambda one=one: document_texts(one)) == "input"
+    assert document_texts(iter(["a text"])) == ["a text"]
     for binary in (b"a text", bytearray(b"a text"), memoryview(b"a text")):
         assert code_of(lambda binary=binary: document_texts([{"title": binary}], ["title"])) == "input"
     assert code_of(lambda: reranker.rerank(QUERY, "one text")) == "input"

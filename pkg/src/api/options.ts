@@ -26,7 +26,7 @@ const scoringChecks = {
 const callChecks = { ...scoringChecks, onProgress: callback<ScoreProgress> };
 
 /** Checks of `TextOptions`. */
-const textChecks = { rankFields: fieldNames, structured: oneOf(structuredTextValues) };
+export const textChecks = { rankFields: fieldNames, structured: oneOf(structuredTextValues) };
 
 /** Checks of `DocumentOptions`. */
 const documentChecks = { ...textChecks, maxTokensPerDocument: capped(positiveInteger), longDocuments: oneOf(longDocumentsValues) };

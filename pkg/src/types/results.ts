@@ -3,7 +3,7 @@ import type { Backend } from "./model.js";
 
 /**
  * A part of the scored text, `text.slice(start, end)`. The text is the string, the object's text, or with `rankFields` or
- * `structured` the fields as they are scored.
+ * `structured` the fields as they are scored. `documentTexts` returns it.
  */
 export interface Span {
   readonly start: number;

@@ -13,7 +13,7 @@ after(() => project.remove());
 
 for (const [page, examples] of [
   ["applications", 5],
-  ["explain", 3],
+  ["explain", 4],
 ]) {
   test(`the examples of docs/${page}.md are one program, which prints what the page says`, () => checkExamples(page, examples));
 }

@@ -2,6 +2,7 @@
 import {
   type Collection,
   type CollectionRanking,
+  documentTexts,
   type ErrorCode,
   type ErrorItem,
   type Explanation,
@@ -137,6 +138,10 @@ export async function explaining(reranker: Reranker): Promise<void> {
   console.log(variants + difference + a.additivityError + (b.units[0]?.lift ?? 0) + (a.span?.start ?? 0));
   const chosen = { rankFields: ["text"], structured: "yaml", longDocuments: "chunk" } as const;
   console.log((await reranker.explain("q", rows[0] ?? "d", chosen)).span, (await reranker.compare("q", "a", { text: "b" }, chosen)).a);
+  const texts: string[] = documentTexts(rows, { rankFields: ["text"] });
+  // @ts-expect-error: texts are read as a whole
+  documentTexts(rows, { longDocuments: "chunk" });
+  console.log(texts.length);
   const { results } = await reranker.rerank({ query: "q", documents: rows, highlights: 2 });
   console.log(results[0]?.highlights?.map(({ start, end, score }) => [start, end, score.toFixed()]));
   for await (const part of reranker.stream({ query: "q", documents: rows, highlights: 1 }))
