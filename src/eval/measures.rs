@@ -32,7 +32,10 @@ pub fn ndcg(ranked: &[i32], judged: &[i32], depth: usize, gain: Gain) -> f64 {
     let dcg = |gains: &[i32]| -> f64 {
         let max = ideal.first().copied().unwrap_or(0);
         let ranks = gains.iter().take(depth).enumerate();
-        ranks.map(|(index, &relevance)| gain.weight(relevance, max) / (index as f64 + 2.0).log2()).sum()
+        let terms =
+            ranks.map(|(index, &relevance)| gain.weight(relevance, max) / (index as f64 + 2.0).log2());
+        // The `sum` of no terms is -0.0, which a report would print.
+        terms.fold(0.0, |sum, term| sum + term)
     };
     let best = dcg(&ideal);
     if best > 0.0 { dcg(ranked) / best } else { 0.0 }
@@ -98,6 +101,7 @@ mod tests {
         assert_eq!(ndcg(&[3, 2, 1], &[1, 2, 3], 10, Gain::Linear), 1.0);
         assert_eq!(ndcg(&[0, 0, 3], &[3], 2, Gain::Linear), 0.0);
         assert_eq!(ndcg(&[0], &[0], 10, Gain::Linear), 0.0);
+        assert_eq!(ndcg(&[], &[1], 10, Gain::Linear).to_bits(), 0.0_f64.to_bits(), "0.0 and not -0.0");
         // Exponential gains of (1, 3) are 1 and 7.
         let expected = (1.0 + 7.0 / 3f64.log2()) / (7.0 + 1.0 / 3f64.log2());
         assert!((ndcg(&[1, 3], &[3, 1], 10, Gain::Exponential) - expected).abs() < 1e-12);

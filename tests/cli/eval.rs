@@ -125,6 +125,11 @@ fn eval_counts_a_judged_query_without_hits_as_zero_and_names_those_not_in_the_ru
     assert_eq!(evaluation["queries"], 2);
     assert_eq!(evaluation["first_stage"]["mrr@10"], 0.25);
     assert_eq!(evaluation["missing_queries"], json!(["9"]));
+    let output = ranklet(&["eval", "--run", &run, "--qrels", &qrels]);
+    let warnings = String::from_utf8_lossy(&output.stderr).into_owned();
+    let table = stdout(&output);
+    assert!(table.contains("2 queries, 2 documents"), "{table}");
+    assert!(warnings.contains("the run lacks 1 judged query, not counted: 9"), "{warnings}");
     let nameless = folder.write("nameless.json", r#"[{ "query": "nothing found", "hits": [] }]"#);
     assert_fails(&["eval", "--run", &nameless, "--qrels", &qrels], &["nothing found", "qid"]);
 }
@@ -158,7 +163,7 @@ fn eval_writes_a_report_that_shows_queries_as_text() {
     evaluation(&["--run", &run, "--qrels", &qrels, "--report", report.to_str().unwrap()]);
     let html = std::fs::read_to_string(&report).unwrap();
     assert!(!html.contains("<script"), "{html}");
-    for part in ["<svg", "nDCG@10", "&lt;script&gt;", "1 queries gain"] {
+    for part in ["<svg", "nDCG@10", "&lt;script&gt;", "A gain in 1 query, a loss in 0, no difference in"] {
         assert!(html.contains(part), "{part}");
     }
 }

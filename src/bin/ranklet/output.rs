@@ -79,9 +79,13 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Returns a number with its noun, such as "1 document" and "2 documents".
-fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+/// Returns a number with its noun, such as "1 document", "2 documents" and "2 queries".
+pub(crate) fn counted(number: usize, noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        _ if number == 1 => format!("1 {noun}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {noun}s"),
+    }
 }
 
 /// Returns the lines about a result: its best sentences, and what its words add.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::evaluation::{Evaluation, System};
 use super::table::title;
 use crate::html::escaped;
+use crate::output::counted;
 
 /// Bars of a histogram.
 const BINS: usize = 10;
@@ -32,16 +33,15 @@ pub(crate) fn page(evaluation: &Evaluation) -> String {
         "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Ranking evaluation</title>\n",
     );
     push(&mut html, format_args!("<style>{STYLE}</style>\n<h1>Ranking evaluation</h1>\n"));
-    push(&mut html, format_args!("<p>{queries} judged queries, {} documents.", evaluation.documents));
+    let documents = counted(evaluation.documents, "document");
+    push(&mut html, format_args!("<p>{}, {documents}.", counted(queries, "judged query")));
     if evaluation.unjudged_queries > 0 {
-        push(
-            &mut html,
-            format_args!(" {} queries without judgments are not counted.", evaluation.unjudged_queries),
-        );
+        let unjudged = counted(evaluation.unjudged_queries, "query");
+        push(&mut html, format_args!(" Not counted: {unjudged} without judgments."));
     }
     if !evaluation.missing_queries.is_empty() {
-        let missing = evaluation.missing_queries.len();
-        push(&mut html, format_args!(" {missing} judged queries are not in the run and are not counted."));
+        let missing = counted(evaluation.missing_queries.len(), "judged query");
+        push(&mut html, format_args!(" The run lacks {missing}, not counted."));
     }
     html.push_str("</p>\n");
     means(&mut html, evaluation);
@@ -156,7 +156,8 @@ fn differences(html: &mut String, evaluation: &Evaluation, second: usize, measur
     push(
         html,
         format_args!(
-            "<figure><figcaption>{gains} queries gain, {losses} lose, {} stay the same.</figcaption>",
+            "<figure><figcaption>A gain in {}, a loss in {losses}, no difference in {}.</figcaption>",
+            counted(gains, "query"),
             rows.len() - gains - losses
         ),
     );

@@ -15,6 +15,7 @@ use ranklet::{Error, ErrorKind, Reranker, Result};
 
 use crate::calibrate::JudgedPairs;
 use crate::input::invalid;
+use crate::output::counted;
 use crate::scoring::raw_scores;
 use crate::terminal::{self, Progress};
 use collection::Collection;
@@ -216,8 +217,8 @@ pub(crate) fn output(evaluation: &Evaluation, files: &EvalFiles, json: bool) -> 
     }
     if !evaluation.missing_queries.is_empty() {
         terminal::status(&format!(
-            "ranklet: warning: {} judged queries are not in the run and are not counted: {}",
-            evaluation.missing_queries.len(),
+            "ranklet: warning: the run lacks {}, not counted: {}",
+            counted(evaluation.missing_queries.len(), "judged query"),
             first_few(&evaluation.missing_queries)
         ));
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use ranklet::Result;
 
 use super::evaluation::Evaluation;
-use crate::output::print as print_with;
+use crate::output::{counted, print as print_with};
 
 pub(crate) fn print(evaluation: &Evaluation, json: bool) -> Result<()> {
     print_with(
@@ -38,10 +38,11 @@ fn write_table(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
             comparison.p_value
         )?;
     }
-    write!(out, "{} queries, {} documents", evaluation.results.len(), evaluation.documents)?;
+    let (queries, documents) = (evaluation.results.len(), evaluation.documents);
+    write!(out, "{}, {}", counted(queries, "query"), counted(documents, "document"))?;
     match evaluation.unjudged_queries {
         0 => writeln!(out),
-        unjudged => writeln!(out, "; {unjudged} queries have no judgments and are not counted"),
+        unjudged => writeln!(out, "; not counted: {} without judgments", counted(unjudged, "query")),
     }
 }
 
