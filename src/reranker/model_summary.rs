@@ -43,11 +43,12 @@ pub struct ModelSummary {
 ///
 /// # Errors
 /// The errors of [`Reranker::load`](crate::Reranker::load) about all files but the weights; `weights` if these are
-/// missing. With the feature `candle`, also `unsupported` for an embedding model or another one without a score head,
+/// missing, Git LFS pointers or HTML pages. With the feature `candle`, also `unsupported` for an embedding model or another one without a score head,
 /// and the errors of reading the weights.
 pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> {
     let (files, weights) = source.open(options.weights.as_deref())?;
     let weights = weights?;
+    weights.check_files()?;
     let spec = ModelSpec::new(Checkpoint::read(files)?, weights.bytes(), options)?;
     #[cfg(feature = "candle")]
     check_purpose(&spec.checkpoint, weights)?;

@@ -2,7 +2,7 @@
 
 use crate::broken::assert_refused;
 use crate::common::fixture;
-use ranklet::{ErrorKind, ModelFiles};
+use ranklet::{ErrorKind, ModelFiles, ModelSource, Options, describe};
 
 const POINTER: &[u8] =
     b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\
@@ -29,6 +29,8 @@ fn check(files: &ModelFiles) {
             files
         };
         assert_refused(with(POINTER), kind, &[name, "Git LFS pointer", "git lfs pull"]);
+        let error = describe(ModelSource::Files(with(POINTER)), &Options::default()).unwrap_err();
+        assert!(error.context().starts_with(&format!("{name} is a Git LFS pointer")), "{error}");
         for page in PAGES {
             assert_refused(with(page), kind, &[name, "HTML page"]);
         }

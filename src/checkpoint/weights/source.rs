@@ -8,11 +8,15 @@ use super::Weights;
 use super::index::Index;
 use super::reader::WeightsReader;
 use crate::checkpoint::ModelFiles;
+use crate::checkpoint::file_content::check_content;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::checkpoint::model_layout::layout;
 use crate::checkpoint::model_layout::missing_shard;
 use crate::checkpoint::weights_choice::WeightsChoice;
 use crate::error::{Result, weights};
+
+/// The number of bytes that tell a weights file from a page or a Git LFS pointer.
+const PREFIX_BYTES: usize = 1024;
 
 /// The files of a checkpoint's weights, in the preferred form that exists.
 #[derive(Debug)]
@@ -89,6 +93,16 @@ impl WeightsSource {
     /// Returns the name of the file that is read first.
     pub(crate) fn first_file(&self) -> Option<&str> {
         self.files.first().map(|(name, _)| name.as_str())
+    }
+
+    /// Checks that no file is a Git LFS pointer or a page, from its first bytes.
+    ///
+    /// # Errors
+    /// `weights` for a file that was replaced, or cannot be read.
+    pub(crate) fn check_files(&self) -> Result<()> {
+        self.files
+            .iter()
+            .try_for_each(|(name, content)| check_content(name, &content.prefix(name, PREFIX_BYTES)?))
     }
 
     /// Pushes all files into `reader`.
@@ -170,6 +184,16 @@ impl FileContent {
             }
         }
     }
+
+    /// Returns the first `count` bytes, or all of a shorter file.
+    #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "there is no disk that could fail"))]
+    fn prefix(&self, name: &str, count: usize) -> Result<Cow<'_, [u8]>> {
+        match self {
+            FileContent::Bytes(bytes) => Ok(bytes[..count.min(bytes.len())].into()),
+            #[cfg(not(target_arch = "wasm32"))]
+            FileContent::Disk(file) => file.read_prefix(name, count).map(Cow::Owned),
+        }
+    }
 }
 
 fn read_bytes(name: &str, bytes: &[u8], reader: &mut WeightsReader) -> Result<()> {
@@ -234,10 +258,11 @@ mod disk {
 
         pub(super) fn read(mut self, name: &str, reader: &mut WeightsReader) -> Result<()> {
             reader.open(name, self.length)?;
+            let failed = |error| unreadable(name, error);
+            self.file.rewind().map_err(failed)?;
             let mut piece = Vec::new();
             let mut at = 0;
             while let Some(wanted) = reader.wanted() {
-                let failed = |error| unreadable(name, error);
                 if wanted.start != at {
                     self.file.seek(SeekFrom::Start(wanted.start)).map_err(failed)?;
                 }
@@ -250,9 +275,10 @@ mod disk {
         }
 
         /// Returns the first `count` bytes, or all of a shorter file.
-        pub(super) fn read_prefix(self, name: &str, count: usize) -> Result<Vec<u8>> {
+        pub(super) fn read_prefix(&self, name: &str, count: usize) -> Result<Vec<u8>> {
             let mut bytes = Vec::new();
-            let read = self.file.take(count as u64).read_to_end(&mut bytes);
+            let mut file = &self.file;
+            let read = file.rewind().and_then(|()| file.take(count as u64).read_to_end(&mut bytes));
             read.map(|_| bytes).map_err(|error| unreadable(name, error))
         }
     }
