@@ -57,6 +57,14 @@ impl Session {
                 Err(error) => self.info.backend.reason = format!("the GPU failed: {}", error.context()),
             },
             Ok(gpu) => {
+                if let Engine::Gpu(gpu) = &gpu
+                    && gpu.is_software()
+                {
+                    let adapter = gpu.adapter();
+                    self.info.warnings.push(format!(
+                        "the GPU {adapter} is a program on the CPU, which is slow; use the device \"cpu\""
+                    ));
+                }
                 self.replace_engine(gpu, "requested".to_owned());
             }
         }

@@ -139,6 +139,11 @@ impl GpuEngine {
         self.gpu.name()
     }
 
+    /// Whether the adapter is a software rasterizer.
+    pub(crate) fn is_software(&self) -> bool {
+        self.gpu.is_software()
+    }
+
     /// Returns the largest accepted difference between raw logits and those of exact arithmetic on the checkpoint's
     /// weights.
     pub(super) fn tolerance(&self) -> f32 {

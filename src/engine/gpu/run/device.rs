@@ -135,6 +135,11 @@ impl Gpu {
         Ok(Self { device, queue, features, adapter: adapter.get_info(), lost })
     }
 
+    /// Whether the adapter is a software rasterizer.
+    pub(crate) fn is_software(&self) -> bool {
+        self.adapter.device_type == wgpu::DeviceType::Cpu
+    }
+
     /// Returns the adapter's name and the backend.
     pub(crate) fn name(&self) -> String {
         let wgpu::AdapterInfo { name, backend, .. } = &self.adapter;
