@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import faulthandler
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
-# No test waits without a bound: after this time, in seconds, the run ends with the stacks of all threads.
-MAX_SECONDS = 1200 if os.environ.get("RANKLET_LONG") == "1" else 120
+# No test waits without a bound: after this time, in seconds, the run ends with the stacks of all threads. The bounds are
+# many times what a test takes, so that it does not fail on a busy machine.
+MAX_SECONDS = 1200 if os.environ.get("RANKLET_LONG") == "1" else 600
+# Maximum time of a program that a test runs.
+MAX_PROCESS_SECONDS = 300
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,6 +74,35 @@ def all_fixtures() -> list[Fixture]:
 def fixture(name: str) -> Fixture:
     folder = FIXTURES / name
     return Fixture(folder if folder.is_dir() else FIXTURES / "families" / name)
+
+
+class Canceled:
+    """Cancels a task of an AsyncReranker at the first call of its `on_progress`, which returns when the task has ended.
+
+    So the work goes on after the task, however busy the machine is.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self._task: asyncio.Task[Any] | None = None
+        self._ended = threading.Event()
+
+    def on_progress(self, *call: Any) -> None:
+        self.calls.append(call)
+        assert self._task is not None
+        self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+        assert self._ended.wait(MAX_SECONDS)
+
+    async def run(self, call: Coroutine[Any, Any, Any]) -> None:
+        """Awaits a call, which is canceled, and then the end of its thread."""
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor() as executor:
+            loop.set_default_executor(executor)
+            self._task = loop.create_task(call)
+            with pytest.raises(asyncio.CancelledError):
+                await self._task
+            self._ended.set()
+        loop.set_default_executor(ThreadPoolExecutor())
 
 
 @pytest.fixture(scope="session")

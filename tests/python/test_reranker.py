@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import threading
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +13,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from conftest import FIXTURES, fixture
+from conftest import FIXTURES, Canceled, fixture
 from ranklet import AsyncReranker, RankletError, Reranker, document_texts
 from ranklet._ranklet import rank_scores
 from ranklet._reranker.fusion import read_fuse
@@ -200,7 +199,7 @@ def test_collections_take_the_options_of_rerank(reranker: Reranker) -> None:
         final = list(collection.rank(QUERY, candidates=[0, 1, 2, 3], **options))[-1]
         assert final.results == reranker.rerank(QUERY, DOCUMENTS, **options).results and final.unscored == []
         assert final.results[0].model_score is not None and final.timings.engine_ms > 0
-        *earlier, late = collection.rank(QUERY, deadline_ms=30)
+        *earlier, late = collection.rank(QUERY, deadline_ms=5)
         assert late.unscored == list(range(800 - len(late.unscored), 800)) != []
         assert len(late.results) == late.done == 800 - len(late.unscored)
         assert all(ranking.unscored == [] for ranking in earlier)
@@ -270,10 +269,9 @@ def test_async_calls_return_the_same_and_end_when_canceled() -> None:
             async with await reranker.prepare(DOCUMENTS) as collection:
                 rankings = [ranking async for ranking in collection.rank(QUERY)]
                 assert rankings[-1].results[0].index == 1
-            before = threading.active_count()
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(reranker.score([[QUERY, DOCUMENTS[1]]] * 50_000), timeout=0.2)
-            assert (await asyncio.wait_for(reranker.score([[QUERY, "a"]]), timeout=30)).shape == (1,)
-            assert threading.active_count() <= before + 2
+            canceled = Canceled()
+            await canceled.run(reranker.score([[QUERY, DOCUMENTS[1]]] * 100, on_progress=canceled.on_progress))
+            assert len(canceled.calls) == 1
+            assert (await reranker.score([[QUERY, "a"]])).shape == (1,)
 
     asyncio.run(run())

@@ -9,14 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from ranklet import CrossEncoder
+from conftest import MAX_PROCESS_SECONDS
+from ranklet import AsyncReranker, CrossEncoder, Reranker
 
-PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 PAIRS = [["How many people live in Berlin?", f"Berlin has {index} inhabitants. " * (index % 9 + 1)] for index in range(120)]
 
 
@@ -35,96 +36,95 @@ def test_eight_threads_and_asyncio_score_at_once() -> None:
         threads = [executor.submit(scores, part) for part in slices]
         tasks = asyncio.run(gather())
         for part, future, task in zip(slices, threads, tasks):
-            assert np.array_equal(future.result(timeout=60), expected[part])
+            assert np.array_equal(future.result(), expected[part])
             assert np.array_equal(task, expected[part])
 
 
-def share_of(seconds: float, command: list[str]) -> float:
-    """Runs a command once for each processor, for some seconds. Returns the number of processors that they had together."""
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSORS)]
+def test_calls_of_threads_and_tasks_are_under_way_at_once() -> None:
+    """Each call waits in its first micro-batch until all calls are there, which fails if one has to end first."""
+    reranker = Reranker.load(device="cpu", threads=1)
+    expected = reranker.score(PAIRS)
+    everyone = threading.Barrier(8)
+
+    def wait_once() -> Callable[[int, int], None]:
+        has_waited = False
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal has_waited
+            if not has_waited:
+                assert done < total
+                everyone.wait(60)
+                has_waited = True
+
+        return on_progress
+
+    async def tasks() -> list[np.ndarray]:
+        calls = AsyncReranker(reranker)
+        return await asyncio.gather(*[calls.score(PAIRS, on_progress=wait_once()) for _ in range(4)])
+
+    with ThreadPoolExecutor(4) as executor:
+        threads = [executor.submit(reranker.score, PAIRS, on_progress=wait_once()) for _ in range(4)]
+        for scores in [*asyncio.run(tasks()), *[thread.result() for thread in threads]]:
+            assert np.array_equal(scores, expected)
+
+
+def test_a_micro_batch_is_scored_while_another_thread_scores_one() -> None:
+    """No thread gives up the interpreter's lock here, unless the native module does while it scores: only then can another
+    thread begin and end a micro-batch in the time of one. How many processors are free does not matter."""
+    model = CrossEncoder(threads=1)
+    spans: list[list[tuple[float, float]]] = [[], []]
+
+    def score(spans_of_thread: list[tuple[float, float]]) -> None:
+        scoring = model._native.scoring_pairs(*zip(*PAIRS), "raw", None)
+        while True:
+            begin = time.perf_counter()
+            part = scoring.step()
+            spans_of_thread.append((begin, time.perf_counter()))
+            if part is None:
+                return
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
     try:
-        return sum(float(process.communicate(timeout=seconds + 60)[0]) for process in processes) / seconds
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait(timeout=10)
-
-
-@pytest.mark.skipif(PROCESSORS < 2, reason="one processor is busy with one thread too")
-def test_threads_and_tasks_keep_all_processors_busy() -> None:
-    """Compares with processes that only count, one for each processor, because other programs may take processors too."""
-    model = CrossEncoder(threads=1)
-    expected = model.predict(PAIRS[:16])
-    seconds, rounds = 1.0, 3
-
-    def scores_until(end: float) -> None:
-        while time.perf_counter() < end:
-            assert np.array_equal(model.predict(PAIRS[:16]), expected)
-
-    async def tasks(end: float) -> None:
-        await asyncio.gather(*[asyncio.to_thread(scores_until, end) for _ in range(4)])
-
-    count = "import time; e = time.monotonic() + %s\nwhile time.monotonic() < e: pass\nprint(time.process_time())"
-    ratios = []
-    for _ in range(rounds):
-        wanted = share_of(seconds, [sys.executable, "-S", "-c", count % seconds])
-        started, used = time.perf_counter(), time.process_time()
-        with ThreadPoolExecutor(4) as executor:
-            threads = [executor.submit(scores_until, started + seconds) for _ in range(4)]
-            asyncio.run(tasks(started + seconds))
+        # On a busy machine, one thread can end before the other has begun.
+        for _ in range(100):
+            for part in spans:
+                part.clear()
+            threads = [threading.Thread(target=score, args=[part]) for part in spans]
             for thread in threads:
-                thread.result(timeout=60)
-        share = (time.process_time() - used) / (time.perf_counter() - started)
-        ratios.append(share / wanted)
-    # A call that held the interpreter's lock would leave all processors but one idle.
-    assert max(ratios) > 0.8, ratios
-
-
-def test_other_threads_run_while_a_call_scores() -> None:
-    model = CrossEncoder(threads=1)
-    ticks = 0
-    done = threading.Event()
-
-    def tick() -> None:
-        nonlocal ticks
-        while not done.wait(0.001):
-            ticks += 1
-
-    thread = threading.Thread(target=tick)
-    thread.start()
-    started = time.perf_counter()
-    model.predict(PAIRS * 3)
-    seconds = time.perf_counter() - started
-    done.set()
-    thread.join(timeout=10)
-    # A thread that waits 1 ms each time ticks some hundred times a second; 20 are enough on a busy machine.
-    assert ticks > 20 * seconds, (ticks, seconds)
+                thread.start()
+            for thread in threads:
+                thread.join()
+            if any(a < d and c < b for a, b in spans[0] for c, d in spans[1]):
+                return
+    finally:
+        sys.setswitchinterval(interval)
+    raise AssertionError("no two micro-batches were scored at the same time")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_interrupt_ends_a_call_between_micro_batches() -> None:
     program = """
-import signal, sys, time
+import signal
 from ranklet import CrossEncoder
 # A shell's background jobs ignore interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-model = CrossEncoder(threads=1)
-pairs = [["query", "some words of a document " * 20]] * 200_000
-print("started", flush=True)
+model = CrossEncoder(dtype="f32", threads=1)
 try:
-    model.predict(pairs)
+    print("started", flush=True)
+    # It would take longer than MAX_PROCESS_SECONDS.
+    model.predict([["query", "some words of a document " * 20]] * 200_000)
 except KeyboardInterrupt:
     print("interrupted", model.predict([["query", "document"]]).shape, flush=True)
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None and process.stdout.readline() == "started\n"
-        time.sleep(1)
+        # Most likely, the engine scores then. The test does not fail if it does not.
+        time.sleep(2)
         process.send_signal(signal.SIGINT)
-        started = time.perf_counter()
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=MAX_PROCESS_SECONDS)
         assert output == "interrupted (1,)\n"
-        assert time.perf_counter() - started < 30
     finally:
         process.kill()
         process.wait(timeout=10)

@@ -128,9 +128,9 @@ def test_throughput_is_within_a_tenth_of_two_plain_processes(system: str, tmp_pa
     costs = [median(run.cpu_seconds for run in runs) for runs in (plain, scaled)]
     ratio, ideal = rates[0] / rates[1], shares[0] / shares[1] * costs[0] / costs[1]
     print(f"{system} has {ratio:.3f} of the throughput; {ideal:.3f} by processor time")
-    assert ideal > 0.9
-    if min(run.cpu_seconds / run.seconds_in_predict for run in plain + scaled) > 0.95:
-        assert ratio > 0.9
+    if min(run.cpu_seconds / run.seconds_in_predict for run in plain + scaled) < 0.95:
+        pytest.skip("other programs took processors, so the times say nothing")
+    assert ideal > 0.9 and ratio > 0.9
 
 
 def dying(program: str, line: str) -> str:

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from conftest import fixture
+from conftest import MAX_PROCESS_SECONDS, fixture
 from ranklet import CrossEncoder
 
 MODEL = fixture("chain-cls-h40")
@@ -77,10 +77,11 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def stopped() -> str:
-    """The address of a server that is not there anymore."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"http://127.0.0.1:{server.getsockname()[1]}"
+def stopped() -> Iterator[str]:
+    """The address of a server that does not run. Its port is kept, so that no other program listens there meanwhile."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{unused.getsockname()[1]}"
 
 
 def scores(endpoint: str, home: Path, arguments: str, python: str = sys.executable, **variables: str) -> str:
@@ -93,7 +94,9 @@ except ranklet.RankletError as error:
     print(error.code, error)
 """
     environment = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "PATH": "/usr/bin", "HF_HUB_DISABLE_XET": "1"}
-    run = subprocess.run([python, "-c", program], capture_output=True, text=True, timeout=60, env={**environment, **variables})
+    run = subprocess.run(
+        [python, "-c", program], capture_output=True, text=True, timeout=MAX_PROCESS_SECONDS, env={**environment, **variables}
+    )
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()
 
@@ -163,7 +166,6 @@ import signal
 from ranklet import Reranker
 # A shell's background jobs ignore interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-print("started", flush=True)
 try:
     Reranker.load("owner/model")
 except KeyboardInterrupt:
@@ -174,10 +176,10 @@ except KeyboardInterrupt:
         command = [sys.executable, "-c", program]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         try:
-            assert process.stdout is not None and process.stdout.readline() == "started\n"
+            # From here on, the program is in `load`.
             connection, _ = silent.accept()
             process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=30)
+            output, _ = process.communicate(timeout=MAX_PROCESS_SECONDS)
             assert output == "interrupted\n"
             connection.close()
         finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_docs import blocks
 
-from conftest import ROOT
+from conftest import MAX_PROCESS_SECONDS, ROOT
 
 VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
@@ -38,7 +38,7 @@ def test_wheel_runs_the_readme_in_a_fresh_environment(version: str, environment_
     own = environment_with(python=python)
     program = "\n".join(blocks("README.md", "python"))
     # Without the folder of this repository in the path of modules.
-    run = subprocess.run([own, "-I", "-c", program], capture_output=True, text=True, timeout=120)
+    run = subprocess.run([own, "-I", "-c", program], capture_output=True, text=True, timeout=MAX_PROCESS_SECONDS)
     assert run.returncode == 0, run.stderr
     assert "Paris" in run.stdout.splitlines()[0]
 
@@ -62,6 +62,6 @@ def test_source_distribution_builds_without_a_network_and_without_crates_on_the_
     subprocess.run([*install, "--target", str(packages), str(archive)], check=True, timeout=3000, env=environment)
     shutil.rmtree(tmp_path / "target", ignore_errors=True)
     program = f"import sys; sys.path.insert(0, {str(packages)!r})\n" + "\n".join(blocks("README.md", "python"))
-    run = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=MAX_PROCESS_SECONDS)
     assert run.returncode == 0, run.stderr
     assert "Paris" in run.stdout.splitlines()[0]

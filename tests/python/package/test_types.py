@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_docs import blocks
 
-from conftest import ROOT
+from conftest import MAX_PROCESS_SECONDS, ROOT
 from ranklet import AsyncCollection, AsyncReranker, Collection, Reranker
 from ranklet._reranker import options
 
@@ -47,7 +47,7 @@ def close(reranker: Reranker) -> None:
 def mypy(*files: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mypy", "--strict", "--ignore-missing-imports", "--scripts-are-modules"]
     command += ["--python-version", "3.10", "--cache-dir", str(ROOT / ".build" / "mypy"), *files]
-    return subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=110)
+    return subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=MAX_PROCESS_SECONDS)
 
 
 def test_misspelt_options_and_members_are_errors_of_types(tmp_path: Path) -> None:
