@@ -45,6 +45,7 @@ def highlights(
     long_documents: str,
     instruction: str | None,
     deadline: float | None,
+    check: Callable[[], object],
 ) -> tuple[list[list[tuple[int, int, float]]], int]: ...
 def download(
     model: str,
@@ -79,6 +80,7 @@ class NativeReranker:
         long_documents: str,
         instruction: str | None,
         deadline: float | None,
+        check: Callable[[], object],
     ) -> tuple[list[float | None], list[tuple[int, int] | None], int, int]: ...
     def scoring_pairs(self, queries: Sequence[str], documents: Sequence[str], scores: str, prompt: str | None) -> NativeScoring: ...
     def scoring_prepared(

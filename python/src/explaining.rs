@@ -2,12 +2,12 @@
 
 use pyo3::prelude::*;
 use ranklet::{
-    ExplainOptions, Explainer, Explanation, Highlight, OffsetUnit, PairText, Reranker, Result, ScoreOptions,
-    Span,
+    ExplainOptions, Explainer, Explanation, Highlight, OffsetUnit, PairText, Reranker, Result, Span,
 };
 
 use crate::error::{NativeError, caught, detached};
-use crate::model::{NativeReranker, document_options, seconds};
+use crate::future::run_future;
+use crate::model::{NativeReranker, document_options, score_options};
 
 /// A unit: its text, its first code point, its end, and its contribution to the logit.
 type UnitRow = (&'static str, usize, usize, f32);
@@ -72,10 +72,10 @@ pub(crate) fn explain_cost(
 
 /// Finds the `count` best sentences of each document, which is given with its score if that is known. Returns the first
 /// code point, the end and the score of each sentence, best first; and the number of tokens that the model has read. The
-/// other options are those of `NativeReranker.scoring`.
+/// other options are those of `NativeReranker.score_cached`.
 #[pyfunction]
 #[pyo3(signature = (
-    reranker, query, documents, count, scores, max_tokens_per_document, long_documents, instruction, deadline
+    reranker, query, documents, count, scores, max_tokens_per_document, long_documents, instruction, deadline, check
 ))]
 #[allow(clippy::too_many_arguments, reason = "the caller in Python gives all options")]
 pub(crate) fn highlights(
@@ -89,13 +89,12 @@ pub(crate) fn highlights(
     long_documents: &str,
     instruction: Option<&str>,
     deadline: Option<f64>,
-) -> Result<(Vec<Vec<HighlightRow>>, usize), NativeError> {
-    let limits = document_options(max_tokens_per_document, long_documents)?;
-    let options = ScoreOptions { scores: scores.parse()?, instruction, deadline: seconds(deadline)? };
-    let found = detached(py, || {
-        let found = reranker.get().highlights_of_scored(query, &documents, count, limits, options);
-        pollster::block_on(found)
-    })?;
+    check: &Bound<'_, PyAny>,
+) -> PyResult<(Vec<Vec<HighlightRow>>, usize)> {
+    let limits = document_options(max_tokens_per_document, long_documents).map_err(NativeError::from)?;
+    let options = score_options(scores, instruction, deadline).map_err(NativeError::from)?;
+    let found = reranker.get().highlights_of_scored(query, &documents, count, limits, options);
+    let found = run_future(py, found, check)?;
     let row = |best: &Highlight| (best.span.start, best.span.end, best.score);
     let rows = found.documents.iter().map(|best| best.iter().map(row).collect());
     Ok((rows.collect(), found.tokens))

@@ -7,6 +7,7 @@
 mod documents;
 mod error;
 mod explaining;
+mod future;
 mod hub;
 mod model;
 mod ranking;

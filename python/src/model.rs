@@ -10,10 +10,11 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use ranklet::{
     Collection, DocumentOptions, Error, ErrorKind, ModelFiles, ModelSource, OffsetUnit, Options, Pairs,
-    Reranker, Result, ScoreOptions, Scores, ScoringRun,
+    Reranker, Result, ScoreOptions, ScoringRun,
 };
 
 use crate::error::{NativeError, detached, interruptible};
+use crate::future::run_future;
 use crate::scoring::NativeScoring;
 
 /// The source of a model: a folder, or the contents of its files by name.
@@ -116,8 +117,11 @@ impl NativeReranker {
 
     /// Scores documents for one query with the cache of scores. Returns the scores, `None` for a document that was not
     /// scored before the deadline; the spans of the best chunks; the number of tokens that the model has read; and the
-    /// number of documents whose score the cache has.
-    #[pyo3(signature = (query, documents, scores, max_tokens_per_document, long_documents, instruction, deadline))]
+    /// number of documents whose score the cache has. Calls `check` after each micro-batch; an exception that it raises
+    /// ends the call.
+    #[pyo3(signature = (
+        query, documents, scores, max_tokens_per_document, long_documents, instruction, deadline, check
+    ))]
     #[allow(clippy::too_many_arguments, reason = "the caller in Python gives all options")]
     fn score_cached(
         &self,
@@ -129,16 +133,13 @@ impl NativeReranker {
         long_documents: &str,
         instruction: Option<String>,
         deadline: Option<f64>,
-    ) -> Result<CachedScores, NativeError> {
-        let options = document_options(max_tokens_per_document, long_documents)?;
+        check: &Bound<'_, PyAny>,
+    ) -> PyResult<CachedScores> {
+        let limits = document_options(max_tokens_per_document, long_documents).map_err(NativeError::from)?;
         let documents = documents.into_iter().map(Cow::Owned).collect();
-        let pairs = Pairs::OneQuery { query: query.into(), documents, options };
-        let scores: Scores = scores.parse()?;
-        let deadline = seconds(deadline)?;
-        let scored = detached(py, || {
-            let options = ScoreOptions { scores, instruction: instruction.as_deref(), deadline };
-            pollster::block_on(self.0.score_pairs(pairs, options))
-        })?;
+        let pairs = Pairs::OneQuery { query: query.into(), documents, options: limits };
+        let options = score_options(scores, instruction.as_deref(), deadline).map_err(NativeError::from)?;
+        let scored = run_future(py, self.0.score_pairs(pairs, options), check)?;
         let pairs = || scored.pairs.iter().map(Option::as_ref);
         Ok((
             pairs().map(|pair| pair?.scores.first().copied()).collect(),
@@ -200,8 +201,16 @@ pub(crate) fn document_options(
     })
 }
 
+pub(crate) fn score_options<'a>(
+    scores: &str,
+    instruction: Option<&'a str>,
+    deadline: Option<f64>,
+) -> Result<ScoreOptions<'a>> {
+    Ok(ScoreOptions { scores: scores.parse()?, instruction, deadline: seconds(deadline)? })
+}
+
 /// Converts a number of seconds. A deadline too far away for a `Duration` is no deadline.
-pub(crate) fn seconds(deadline: Option<f64>) -> Result<Option<Duration>> {
+fn seconds(deadline: Option<f64>) -> Result<Option<Duration>> {
     let deadline = deadline.filter(|seconds| *seconds < Duration::MAX.as_secs_f64());
     let convert = |seconds| {
         Duration::try_from_secs_f64(seconds).map_err(|error| {

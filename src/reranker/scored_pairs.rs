@@ -1,6 +1,7 @@
 //! Scores pairs to the end, with the cache of scores if the reranker has one.
 
 use std::collections::HashMap;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::deadline::Deadline;
@@ -65,6 +66,9 @@ impl Reranker {
     /// Scores pairs. If the reranker has a cache of scores, pairs that it knows are not scored again, and calls at the same
     /// time share the pairs that they have in common. A document of a [`Collection`](crate::Collection) is known by its text too.
     ///
+    /// Natively the future is pending after each micro-batch and wakes at once. Dropping it ends the call: the cache keeps
+    /// the scores so far, and other calls take over the pairs that they share.
+    ///
     /// # Errors
     /// As [`ScoringRun::step`].
     pub async fn score_pairs(&self, pairs: Pairs<'_>, options: ScoreOptions<'_>) -> Result<ScoredPairs> {
@@ -93,6 +97,7 @@ impl Reranker {
         let mut all = PartialScores::default();
         while let Some(part) = run.step(self).await? {
             all.append(part);
+            yield_now().await;
         }
         Ok(all)
     }
@@ -258,6 +263,7 @@ impl<'a> CachedScoring<'a> {
                 }
                 self.pairs[index] = Some(self.with_function(pair)?);
             }
+            yield_now().await;
         }
     }
 
@@ -275,6 +281,20 @@ impl<'a> CachedScoring<'a> {
         }
         Ok(pair)
     }
+}
+
+/// Is pending once, so that the owner of a future can drop it between two micro-batches. In WebAssembly it is ready: there,
+/// JavaScript owns the loop over micro-batches, and the bindings poll the future of a CPU engine only once.
+async fn yield_now() {
+    let mut is_ready = cfg!(target_arch = "wasm32");
+    let poll = |context: &mut Context<'_>| {
+        if std::mem::replace(&mut is_ready, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    };
+    std::future::poll_fn(poll).await;
 }
 
 /// Returns an error about some of the pairs at `indices` as one about the caller's pairs.

@@ -1,6 +1,9 @@
 //! The cache of scores.
 
+use std::num::NonZero;
+use std::pin::pin;
 use std::sync::{Arc, Barrier};
+use std::task::{Context, Waker};
 
 use ranklet::{
     Collection, ErrorKind, LongDocuments, ModelSource, Options, Pairs, RankOptions, RerankOptions, Reranker,
@@ -14,6 +17,11 @@ use crate::common::{Fixture, fixture};
 fn load(fixture: &Fixture, max_bytes: usize) -> Reranker {
     let score_cache = Some(ScoreCacheOptions { max_bytes });
     fixture.load_with(Options { score_cache, ..Options::default() })
+}
+
+/// Loads a model whose micro-batches are small, however many processors there are.
+fn load_single_threaded(fixture: &Fixture, score_cache: Option<ScoreCacheOptions>) -> Reranker {
+    fixture.load_with(Options { score_cache, threads: NonZero::new(1), ..Options::default() })
 }
 
 const DOCUMENTS: [&str; 4] = ["one river", "two roads", "three stars", "four winds"];
@@ -111,6 +119,32 @@ fn calls_at_the_same_time_share_their_pairs() {
     assert!(found.iter().all(|call| call.results == one.results));
     assert_eq!(found.iter().map(|call| call.tokens).sum::<usize>(), one.tokens);
     assert_eq!(found.iter().map(|call| call.cache_hits).sum::<usize>(), (CALLS - 1) * documents.len());
+}
+
+#[test]
+fn a_call_that_is_dropped_between_micro_batches_leaves_its_scores_and_its_pairs() {
+    let cache = Some(ScoreCacheOptions { max_bytes: 1 << 20 });
+    let reranker = load_single_threaded(&fixture("bert-gelu-h36"), cache);
+    let documents: Vec<String> = (0..400).map(|number| format!("river {number} ").repeat(20)).collect();
+    let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut dropped = Box::pin(reranker.score_pairs(pairs(&documents), ScoreOptions::default()));
+    assert!(dropped.as_mut().poll(&mut context).is_pending());
+    // Without a cache too.
+    let plain = load_single_threaded(&fixture("bert-gelu-h36"), None);
+    assert!(
+        pin!(plain.score_pairs(pairs(&documents), ScoreOptions::default())).poll(&mut context).is_pending()
+    );
+    // Another call waits for the pairs of the first one, and scores them itself when that is gone.
+    let mut waiting = Box::pin(reranker.score_pairs(pairs(&documents[399..]), ScoreOptions::default()));
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    drop(dropped);
+    assert_eq!(pollster::block_on(waiting).unwrap().cache_hits(), 0);
+    let rest = reranker.score_pairs_blocking(pairs(&documents), ScoreOptions::default()).unwrap();
+    let hits = rest.cache_hits();
+    assert!(hits > 1 && hits < 400, "{hits}");
+    let expected = plain.score_pairs_blocking(pairs(&documents), ScoreOptions::default()).unwrap();
+    assert_eq!(scores(&rest), scores(&expected));
 }
 
 #[test]

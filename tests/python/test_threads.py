@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from conftest import MAX_PROCESS_SECONDS
-from ranklet import AsyncReranker, CrossEncoder, Reranker
+from ranklet import AsyncReranker, CrossEncoder, RankletError, Reranker
+from ranklet._reranker.scored import WINDOW
 
 PAIRS = [["How many people live in Berlin?", f"Berlin has {index} inhabitants. " * (index % 9 + 1)] for index in range(120)]
 
@@ -102,20 +103,81 @@ def test_a_micro_batch_is_scored_while_another_thread_scores_one() -> None:
     raise AssertionError("no two micro-batches were scored at the same time")
 
 
+class StopAt:
+    """Cancels a call when it looks for the n-th time whether it was canceled."""
+
+    def __init__(self, look: int) -> None:
+        self.look, self.looks = look, 0
+
+    def __call__(self) -> bool:
+        self.looks += 1
+        return self.looks == self.look
+
+
+def test_canceled_call_with_a_score_cache_ends_after_a_micro_batch() -> None:
+    reranker = Reranker.load(device="cpu", threads=1, score_cache={"max_bytes": 1_000_000})
+    documents = [f"{number} inhabitants " * 60 for number in range(WINDOW)]
+    # The first look is before anything is scored.
+    with pytest.raises(RankletError, match="canceled"):
+        reranker.rerank("Berlin", documents, _stop=StopAt(2))
+    again = reranker.rerank("Berlin", documents)
+    assert 0 < again.timings.cache_hits < WINDOW // 4
+    assert again.results == Reranker.load(device="cpu").rerank("Berlin", documents).results
+
+
+def test_canceled_call_does_not_wait_for_a_call_that_scores_the_same_pairs() -> None:
+    reranker = Reranker.load(device="cpu", threads=1, score_cache={"max_bytes": 1_000_000})
+    documents = [f"{number} inhabitants " * 60 for number in range(WINDOW)]
+    is_scoring, may_go_on = threading.Event(), threading.Event()
+    has_scored = StopAt(2)
+
+    def wait() -> bool:
+        if has_scored():
+            is_scoring.set()
+            assert may_go_on.wait(60)
+        return False
+
+    with ThreadPoolExecutor(1) as executor:
+        other = executor.submit(reranker.rerank, "Berlin", documents, _stop=wait)
+        assert is_scoring.wait(60)
+        try:
+            with pytest.raises(RankletError, match="canceled"):
+                reranker.rerank("Berlin", documents, _stop=StopAt(2))
+        finally:
+            may_go_on.set()
+        assert len(other.result().results) == WINDOW
+
+
+def test_canceled_call_ends_between_the_sentences_of_a_document() -> None:
+    reranker = Reranker.load(device="cpu", threads=1)
+    document = " ".join(f"Berlin has {number} inhabitants." for number in range(300))
+    # It looks before scoring, after the document, and before its sentences.
+    with pytest.raises(RankletError, match="canceled"):
+        reranker.rerank("Berlin", [document], highlights=1, _stop=StopAt(4))
+
+
+# Calls that would take longer than MAX_PROCESS_SECONDS: the second one with each window of documents.
+LONG_CALLS = {
+    "predict": 'model.predict([["query", "some words of a document " * 20]] * 200_000)',
+    "score cache": 'reranker.rerank("query", [f"{n} words " * 100_000 for n in range(64)], long_documents="chunk")',
+}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_interrupt_ends_a_call_between_micro_batches() -> None:
-    program = """
+@pytest.mark.parametrize("call", LONG_CALLS.values(), ids=LONG_CALLS)
+def test_interrupt_ends_a_call_between_micro_batches(call: str) -> None:
+    program = f"""
 import signal
-from ranklet import CrossEncoder
+from ranklet import CrossEncoder, Reranker
 # A shell's background jobs ignore interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 model = CrossEncoder(dtype="f32", threads=1)
+reranker = Reranker.load(device="cpu", dtype="f32", threads=1, score_cache={{"max_bytes": 1_000_000}})
 try:
     print("started", flush=True)
-    # It would take longer than MAX_PROCESS_SECONDS.
-    model.predict([["query", "some words of a document " * 20]] * 200_000)
+    {call}
 except KeyboardInterrupt:
-    print("interrupted", model.predict([["query", "document"]]).shape, flush=True)
+    print("interrupted", reranker.score([["query", "document"]]).shape, flush=True)
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:

@@ -15,7 +15,7 @@ from .results import Highlight, RerankResult
 
 # Documents that a call with a cache of scores hands to the engine at once.
 WINDOW = 64
-# Documents whose sentences are scored before a call can be canceled.
+# Documents whose sentences are scored between two looks at the deadline.
 HIGHLIGHT_WINDOW = 8
 
 Result = TypeVar("Result")
@@ -52,7 +52,7 @@ class Scored:
     def steps(self, scoring: NativeScoring) -> Iterator[tuple[int, int]]:
         """Runs the micro-batches of a run; yields the range of documents that each has finished."""
         done = 0
-        check_stop(self._stop)
+        self._check()
         while (part := self._timed(scoring.step)) is not None:
             if scoring.restarted:
                 self.scores, self.spans, done = [None] * len(self.scores), {}, 0
@@ -83,12 +83,12 @@ class Scored:
         after the deadline."""
         found: list[list[Highlight] | None] = [None] * len(documents)
         for begin in range(0, 0 if count is None else len(documents), HIGHLIGHT_WINDOW):
-            check_stop(self._stop)
+            self._check()
             seconds = remaining()
             if seconds is not None and seconds <= 0:
                 break
             window = documents[begin : begin + HIGHLIGHT_WINDOW]
-            best, tokens = self._timed(_ranklet.highlights, native, query, window, count, *options, seconds)
+            best, tokens = self._timed(_ranklet.highlights, native, query, window, count, *options, seconds, self._check)
             self.tokens += tokens
             found[begin : begin + len(best)] = [[Highlight(*sentence) for sentence in document] for document in best]
         return found
@@ -124,12 +124,12 @@ class Scored:
     ) -> None:
         """Scores documents with the cache of scores. `remaining` returns the seconds until the deadline."""
         for begin in range(0, len(texts), WINDOW):
-            check_stop(self._stop)
+            self._check()
             seconds = remaining()
             if seconds is not None and seconds <= 0:
                 return
             window = texts[begin : begin + WINDOW]
-            scores, spans, tokens, hits = self._timed(native.score_cached, query, window, *options, seconds)
+            scores, spans, tokens, hits = self._timed(native.score_cached, query, window, *options, seconds, self._check)
             self.scores[begin : begin + len(scores)] = scores
             self.spans.update((begin + at, span) for at, span in enumerate(spans) if span is not None)
             self.tokens += tokens
@@ -141,6 +141,9 @@ class Scored:
         result = call(*arguments)
         self.engine_ms += (time.perf_counter() - started) * 1000
         return result
+
+    def _check(self) -> None:
+        check_stop(self._stop)
 
     def _report(self, done: int) -> None:
         report(done, len(self.scores), self._on_progress, self._stop)
