@@ -29,7 +29,7 @@ mod native {
     #[pymodule_export]
     use super::hub::{download, wanted_files};
     #[pymodule_export]
-    use super::model::{NativeCollection, NativeReranker};
+    use super::model::{NativeCollection, NativeReranker, embedded_file};
     #[pymodule_export]
     use super::ranking::rank_scores;
     #[pymodule_export]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
 use ranklet::{
     Collection, DocumentOptions, Error, ErrorKind, ModelFiles, ModelSource, OffsetUnit, Options, Pairs,
     Reranker, Result, ScoreOptions, ScoringRun,
@@ -35,6 +36,12 @@ impl From<Source> for ModelSource {
             }
         }
     }
+}
+
+/// Returns the content of a file of the embedded model; `None` if it has no such file.
+#[pyfunction]
+pub(crate) fn embedded_file<'py>(py: Python<'py>, name: &str) -> Option<Bound<'py, PyBytes>> {
+    ModelFiles::embedded().get(name).map(|content| PyBytes::new(py, content))
 }
 
 /// Scores, spans, tokens and hits of the cache.

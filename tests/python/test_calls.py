@@ -27,6 +27,14 @@ def load(name: str, *args: Any, **kwargs: Any) -> CrossEncoder:
     return CrossEncoder(str(fixture(name).folder), *args, **{"device": "cpu", **kwargs})
 
 
+def load_named(labels: list[str]) -> CrossEncoder:
+    files = fixture("bert-labels3-cjk-h60").files()
+    config = json.loads(files["config.json"])
+    config["id2label"] = {str(index): label for index, label in enumerate(labels)}
+    config["label2id"] = {label: index for index, label in enumerate(labels)}
+    return CrossEncoder({**files, "config.json": json.dumps(config).encode()}, device="cpu")
+
+
 def set_attribute(model: CrossEncoder, name: str, value: Any) -> CrossEncoder:
     setattr(model, name, value)
     return model
@@ -48,7 +56,7 @@ def needs_torch(recorded: dict[str, Any]) -> bool:
 def test_call_has_the_outcome_of_sentence_transformers(recorded: dict[str, Any]) -> None:
     if needs_torch(recorded) and torch is None:
         pytest.skip("torch is not installed")
-    names = dict(load=load, set_attribute=set_attribute, pairs=RECORDED["pairs"], np=np, torch=torch)
+    names = dict(load=load, load_named=load_named, set_attribute=set_attribute, pairs=RECORDED["pairs"], np=np, torch=torch)
     names |= dict(CrossEncoder=CrossEncoder, Sigmoid=Sigmoid, Identity=Identity, evaluator=None)
     outcome = outcome_of(lambda: eval(recorded["call"], names))
     if "error" in recorded:

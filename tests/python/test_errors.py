@@ -167,5 +167,9 @@ def test_members_for_training_say_what_to_use() -> None:
             getattr(model, name)
         assert caught.value.code == "unsupported" and isinstance(caught.value, NotImplementedError)
         assert not hasattr(model, name) and getattr(model, name, None) is None
+    for name in ("half", "to", "parameters"):
+        with pytest.raises(NotImplementedError, match=f"CrossEncoder.model.{name}: the model is not made of torch's modules"):
+            getattr(model.model, name)
+        assert not hasattr(model.model, name)
     with pytest.raises(AttributeError):
         _ = model.no_such_member

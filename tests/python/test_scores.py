@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import Fixture, all_fixtures, fixture
+from conftest import ROOT, Fixture, all_fixtures, fixture
 from ranklet import CrossEncoder, Identity, RankletError, Reranker, Sigmoid
 
 TOLERANCE = 1e-4
@@ -70,6 +70,19 @@ def test_embedded_model_ranks_the_example_of_the_readme() -> None:
     ranked = CrossEncoder().rank("How do I reset my password?", documents, return_documents=True)
     assert [(hit["corpus_id"], round(hit["score"], 3)) for hit in ranked] == [(2, 0.222), (1, 0.165), (0, 0.057)]
     assert [hit["text"] for hit in ranked] == [documents[2], documents[1], documents[0]]
+
+
+def test_configuration_has_the_fields_of_the_file_and_names_of_all_labels() -> None:
+    model = CrossEncoder()
+    assert model.config is model.model.config
+    fields = json.loads((ROOT / "models" / "default" / "config.json").read_text(encoding="utf-8"))
+    known = {"id2label": {0: "LABEL_0"}, "label2id": {"LABEL_0": 0}, "num_labels": 1, "name_or_path": ""}
+    assert model.config.to_dict().items() >= {**fields, **known}.items()
+    assert pickle.loads(pickle.dumps(model)).config == model.config
+    files = fixture("bert-labels3-cjk-h60").files()
+    content = {**json.loads(files["config.json"]), "num_labels": 3, "id2label": {"0": "no", "1": "yes"}}
+    config = CrossEncoder({**files, "config.json": json.dumps(content).encode()}).config
+    assert list(config.label2id) == list(config.id2label.values()) == ["LABEL_0", "LABEL_1", "LABEL_2"]
 
 
 def test_q8_is_close_to_f32_and_info_says_which_it_is() -> None:

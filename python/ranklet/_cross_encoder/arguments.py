@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..errors import input_error
+from .config import read_json
 
 logger = logging.getLogger("ranklet")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -44,15 +44,15 @@ _warned: set[str] = set()
 _training = "Ranklet scores and does not train: train with sentence-transformers, save, and load the folder here"
 _saving = "the model is unchanged: copy the folder it was loaded from"
 _pools = "pools of processes are not needed: CrossEncoder(threads=...) uses all cores"
-_torch_parts = "the model is not made of torch's modules; use sentence-transformers for these"
+torch_parts = "the model is not made of torch's modules; use sentence-transformers for these"
 
 # Members of sentence-transformers' class that have no counterpart, and what to use instead.
 replacements = {
     **dict.fromkeys(("fit", "old_fit", "train", "smart_batching_collate", "gradient_checkpointing_enable"), _training),
     **dict.fromkeys(("save", "save_pretrained", "save_to_hub", "push_to_hub", "merge"), _saving),
     **dict.fromkeys(("start_multi_process_pool", "stop_multi_process_pool"), _pools),
-    **dict.fromkeys(("tokenizer", "processor", "preprocess", "tokenize", "forward", "modules"), _torch_parts),
-    **dict.fromkeys(("model", "transformers_model", "parameters", "state_dict"), _torch_parts),
+    **dict.fromkeys(("tokenizer", "processor", "preprocess", "tokenize", "forward", "modules"), torch_parts),
+    **dict.fromkeys(("parameters", "state_dict"), torch_parts),
     **dict.fromkeys(("half", "bfloat16", "float", "compile"), "pass dtype= to CrossEncoder"),
     "cuda": 'pass device="gpu" to CrossEncoder',
     "set_keep_in_fp32_modules": 'pass dtype="f32" to CrossEncoder',
@@ -180,19 +180,8 @@ def keyword_options(
 
 def saved_prompts(source: Any) -> tuple[dict[str, str], str | None]:
     """Returns the prompts that sentence-transformers saved with a model, and the name of the default one."""
-    saved = _read_json(source, "config_sentence_transformers.json")
-    if saved.get("model_type") != "CrossEncoder" or not _read_json(source, "modules.json"):
+    saved = read_json(source, "config_sentence_transformers.json")
+    if saved.get("model_type") != "CrossEncoder" or not read_json(source, "modules.json"):
         return {}, None
     prompts = {name: text or "" for name, text in (saved.get("prompts") or {}).items()}
     return prompts, saved.get("default_prompt_name")
-
-
-def _read_json(source: Any, name: str) -> Any:
-    """Returns the content of a small file of a model; an empty dictionary if there is none."""
-    if isinstance(source, Mapping):
-        content = source.get(name)
-        return {} if content is None else json.loads(bytes(content))
-    if source is None or not os.path.isfile(path := os.path.join(source, name)):
-        return {}
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)

@@ -9,7 +9,6 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,9 +25,11 @@ from .arguments import (
     keyword_options,
     replacements,
     saved_prompts,
+    torch_parts,
     warn_once,
     with_organization,
 )
+from .config import ModelConfig, ModelStandIn, read_config
 from .evaluation import Evaluates, ModelCardData
 from .origin import ModelOrigin, picklable
 from .progress import ProgressBar
@@ -193,17 +194,19 @@ class CrossEncoder(Evaluates):
         """The format of the weights in memory: "f32", "f16" or "q8"."""
         return str(self.info["backend"]["dtype"])
 
+    @functools.cached_property
+    def config(self) -> ModelConfig:
+        """The fields of the model's config.json, with `num_labels`, `id2label` and `label2id` as in transformers."""
+        model = self._origin.model
+        name = os.fspath(model) if isinstance(model, (str, os.PathLike)) else ""
+        return read_config(self._source, self.info, name)
+
     @property
-    def config(self) -> SimpleNamespace:
-        """Some fields of the model's config.json."""
-        info = self.info
-        return SimpleNamespace(
-            model_type=info["model_type"],
-            architectures=[info["architecture"]],
-            num_labels=info["num_labels"],
-            hidden_size=info["hidden_size"],
-            num_hidden_layers=info["layers"],
-        )
+    def model(self) -> ModelStandIn:
+        """The configuration, the device and the dtype, as the attributes of a model of transformers."""
+        return ModelStandIn(self.config, self.device, self.dtype, torch_parts)
+
+    transformers_model = model
 
     @property
     def modalities(self) -> list[str]:
