@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, fixture
-from ranklet import CrossEncoder, ErrorItem, RankletError, Reranker, _ranklet
+from ranklet import AsyncReranker, CrossEncoder, ErrorItem, RankletError, Reranker, _ranklet
 from ranklet._adapters import cross_encoder
 from ranklet.errors import make_error
 
@@ -173,3 +173,15 @@ def test_members_for_training_say_what_to_use() -> None:
         assert not hasattr(model.model, name)
     with pytest.raises(AttributeError):
         _ = model.no_such_member
+
+
+def test_rerankers_are_loaded_and_not_pickled() -> None:
+    for create in (Reranker, AsyncReranker):
+        with pytest.raises(TypeError, match=rf"create an? {create.__name__} with .*{create.__name__}\.load\(model\)"):
+            create("cross-encoder/ms-marco-MiniLM-L6-v2")
+    reranker = Reranker.load(device="cpu")
+    assert repr(reranker) == "Reranker(bert, cpu, q8)"
+    with pytest.raises(TypeError, match="cannot be pickled: load it in each process, or use ranklet.CrossEncoder"):
+        pickle.dumps(reranker)
+    reranker.dispose()
+    assert repr(reranker) == "Reranker(disposed)"

@@ -52,6 +52,8 @@ class AsyncReranker:
     """
 
     def __init__(self, reranker: Reranker) -> None:
+        if not isinstance(reranker, Reranker):
+            raise TypeError("create an AsyncReranker with await AsyncReranker.load(model), or of a Reranker")
         self._reranker = reranker
 
     @classmethod

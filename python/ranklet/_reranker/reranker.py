@@ -30,9 +30,11 @@ from .scored import WINDOW, Progress, Scored, ScoringOptions, Stop, report
 class Reranker(Explains):
     """A loaded model that scores how well documents answer a query. Create it with `Reranker.load`."""
 
-    def __init__(self, native: NativeReranker, has_cache: bool) -> None:
-        self._loaded: NativeReranker | None = native
-        self._has_cache = has_cache
+    _loaded: NativeReranker | None
+    _has_cache: bool
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError("create a Reranker with Reranker.load(model)")
 
     @classmethod
     def load(
@@ -89,7 +91,18 @@ class Reranker(Explains):
             "max_memory_bytes": max_memory_bytes,
             "score_cache": score_cache,
         }
-        return cls(_model.load(path, options), score_cache is not None)
+        reranker = cls.__new__(cls)
+        reranker._loaded, reranker._has_cache = _model.load(path, options), score_cache is not None
+        return reranker
+
+    def __repr__(self) -> str:
+        if self._loaded is None:
+            return "Reranker(disposed)"
+        info = self.info
+        return f"Reranker({info['model_type']}, {info['backend']['device']}, {info['backend']['dtype']})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("a Reranker cannot be pickled: load it in each process, or use ranklet.CrossEncoder")
 
     @property
     def _native(self) -> NativeReranker:
