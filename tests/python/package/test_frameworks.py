@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable
 
 import pytest
+from test_docs import blocks
 
 from conftest import fixture
 
@@ -55,6 +56,8 @@ for adapter in (RankletCrossEncoder, RankletRerank):
     else:
         raise AssertionError("options for loading are refused with a loaded model")
 """
+
+LANGCHAIN_OF_THE_GUIDE = blocks("docs/python.md", "py")[0] + "assert len(documents) == 3, documents\n"
 
 LLAMA_INDEX = """
 import asyncio
@@ -319,7 +322,7 @@ else:
 @pytest.mark.parametrize(
     ("packages", "program"),
     [
-        (["langchain-core==1.8.3", "langchain-classic==1.0.8"], LANGCHAIN),
+        (["langchain-core==1.8.3", "langchain-classic==1.0.8"], LANGCHAIN + LANGCHAIN_OF_THE_GUIDE),
         (["llama-index-core==0.14.25"], LLAMA_INDEX + LLAMA_INDEX_CALLS),
         (["haystack-ai==3.4.1"], HAYSTACK + HAYSTACK_OPTIONS),
         (["lancedb==0.40.0"], LANCEDB),
