@@ -23,7 +23,7 @@ pub struct Info {
     /// Maximum tokens of a pair, special ones included; longer pairs are truncated.
     pub max_length: usize,
     /// Number of parameters.
-    pub parameters: usize,
+    pub parameters: u64,
     /// Width of the residual stream.
     pub hidden_size: usize,
     /// Number of layers.

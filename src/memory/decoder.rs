@@ -9,7 +9,7 @@ pub(crate) struct DecoderMemoryEstimate<'a> {
     pub(crate) config: &'a ModelConfig,
     pub(crate) decoder: &'a Decoder,
     /// Number of parameters of the head.
-    pub(crate) head_parameters: usize,
+    pub(crate) head_parameters: u64,
     /// Bytes of `tokenizer.json`, and of the tables made from it.
     pub(crate) tokenizer: [usize; 2],
     /// Total bytes of the weights files.
@@ -23,9 +23,9 @@ impl DecoderMemoryEstimate<'_> {
     pub(crate) fn peak(&self) -> u64 {
         let mut tracker = PeakTracker::with_tokenizer(self.tokenizer);
         tracker.transient(self.weights + MAX_PIECE_BYTES);
-        let parameters = self.decoder.parameters(self.config) + self.head_parameters as u64;
+        let parameters = self.decoder.parameters(self.config) + self.head_parameters;
         // Tensors are converted to f32 one by one; the embedding table is the largest, and one of the first.
-        let words = (self.config.vocab_size * self.config.hidden_size) as u64;
+        let words = self.config.vocab_size as u64 * self.config.hidden_size as u64;
         tracker.transient(self.weights + 4 * words);
         tracker.alloc(4 * parameters + self.rotary_bytes());
         tracker.transient(self.run_bytes());

@@ -14,7 +14,7 @@ use crate::engine::cpu::{
 };
 use crate::model::{
     Attention, BlockNorm, Convolution, FeedForward, Linear, Plan, PlanTensor, Positions, Projection, Rows,
-    Step, TensorRole,
+    Step, TensorRole, elements,
 };
 use crate::options::Dtype;
 
@@ -30,7 +30,7 @@ pub(crate) struct MemoryEstimate<'a> {
     /// The steps; the names of their tensors do not matter.
     pub(crate) plan: &'a Plan,
     /// Number of parameters of the head, which is f32.
-    pub(crate) head_parameters: usize,
+    pub(crate) head_parameters: u64,
     /// Bytes of `tokenizer.json`, and of the tables made from it.
     pub(crate) tokenizer: [usize; 2],
     /// Total bytes of the weights files.
@@ -95,12 +95,12 @@ impl MemoryEstimate<'_> {
         let mut tracker = PeakTracker { current: tokenizer.current, peak: tokenizer.current };
         self.read_weights(&mut tracker);
         // The head's tensors are copied out of the weights. The originals are freed when all weights are packed.
-        tracker.alloc(4 * self.head_parameters as u64);
+        tracker.alloc(4 * self.head_parameters);
         let steps = &self.plan.steps;
         // Layers with the same tensors are packed once.
         let packed = (0..steps.len()).filter(|index| !steps[..*index].contains(&steps[*index]));
         packed.for_each(|index| self.pack(&steps[index], &mut tracker));
-        tracker.free(4 * self.head_parameters as u64);
+        tracker.free(4 * self.head_parameters);
         // Packing leaves gaps in the heap that are too small for the buffers of a run, so these add to the peak.
         tracker.current = tracker.peak;
         tracker.transient(self.run_bytes() * self.threads as u64);
@@ -111,12 +111,12 @@ impl MemoryEstimate<'_> {
     #[cfg(any(test, target_arch = "wasm32"))]
     pub(crate) fn hidden_states_bytes(&self) -> u64 {
         let tokens = self.max_length + BATCH_TOKENS - 1;
-        2 * (size_of::<f32>() * tokens * self.plan.hidden_size) as u64
+        2 * size_of::<f32>() as u64 * tokens as u64 * self.plan.hidden_size as u64
     }
 
     /// Reads the tensors in the order of their names, which is their order in files.
     fn read_weights(&self, tracker: &mut PeakTracker) {
-        tracker.alloc(4 * self.head_parameters as u64);
+        tracker.alloc(4 * self.head_parameters);
         let mut tensors = self.plan.tensors();
         tensors.sort_unstable_by_key(|(name, ..)| *name);
         for tensor in &tensors {
@@ -232,7 +232,7 @@ impl MemoryEstimate<'_> {
 
     /// Returns the bytes of a tensor while it is stored, before it is packed.
     fn stored_bytes(&self, (_, role, shape): &PlanTensor) -> u64 {
-        let parameters = shape.iter().product::<usize>() as u64;
+        let parameters = elements(shape);
         let rows = shape.first().copied().unwrap_or(0) as u64;
         match (role, self.stored_format()) {
             (TensorRole::Vector, StoredFormat::Codes) => 4 * parameters,

@@ -70,7 +70,7 @@ impl Head {
     }
 
     /// Returns the number of parameters in the head.
-    pub(crate) fn parameters(&self) -> usize {
+    pub(crate) fn parameters(&self) -> u64 {
         let count = |layer: &Layer| match layer {
             Layer::Dense(dense) | Layer::AddResidual(Some(dense)) => {
                 let Linear { weight, bias, in_features } = &dense.linear;
@@ -79,7 +79,7 @@ impl Head {
             Layer::Norm(norm) => norm.name.width * (1 + usize::from(norm.name.bias.is_some())),
             _ => 0,
         };
-        self.layers.iter().map(count).sum()
+        self.layers.iter().map(|layer| count(layer) as u64).sum()
     }
 
     /// Returns the tensors that the head has read from the encoder's files.

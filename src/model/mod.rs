@@ -24,5 +24,5 @@ pub(crate) use plan::PositionTable;
 pub(crate) use plan::{
     Attention, BlockNorm, Convolution, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering,
     PlanTensor, Pool, Pooling, Positions, Projection, Rotary, Rows, Step, Table, TensorRole, TensorRows,
-    Unfold,
+    Unfold, elements,
 };

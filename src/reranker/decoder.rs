@@ -27,7 +27,7 @@ pub(super) fn prepare(
     let warnings = info::warnings(used, &weights, &spec.tokenizer);
     let engine =
         Engine::prepare_decoder((config, decoder), weights, spec.max_length, options.chosen_threads())?;
-    let parameters = decoder.parameters(config) as usize + head.parameters();
+    let parameters = decoder.parameters(config) + head.parameters();
     Ok(PreparedModel {
         engine,
         #[cfg(feature = "gpu")]

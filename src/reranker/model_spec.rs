@@ -21,7 +21,7 @@ pub(super) struct ModelSpec {
     /// Maximum tokens of a pair.
     pub(super) max_length: usize,
     /// Number of parameters of the head.
-    pub(super) head_parameters: usize,
+    pub(super) head_parameters: u64,
     /// Total bytes of the weights files.
     pub(super) weights_bytes: u64,
     /// Whether these are ONNX files, whose 8-bit integers are kept as floats unless the dtype is q8.
@@ -94,7 +94,7 @@ impl ModelSpec {
     }
 
     fn encoder_estimate<'a>(&self, plan: &'a Plan, dtype: Dtype) -> MemoryEstimate<'a> {
-        let parameters = (plan.parameters() + self.head_parameters) as u64;
+        let parameters = plan.parameters() + self.head_parameters;
         let is_of_integers = self.has_onnx_weights && 2 * self.weights_bytes < 3 * parameters;
         MemoryEstimate {
             plan,
@@ -119,7 +119,7 @@ impl ModelSpec {
             // The file is read with the others and freed.
             estimate.tokenizer[1] = 0;
         }
-        let parameters = |plan: &Plan, head: usize| (plan.parameters() + head) as f64;
+        let parameters = |plan: &Plan, head: u64| (plan.parameters() + head) as f64;
         let share = parameters(stage, estimate.head_parameters) / parameters(plan, self.head_parameters);
         estimate.weights = (whole.weights as f64 * share) as u64;
         estimate.peak() + estimate.hidden_states_bytes()

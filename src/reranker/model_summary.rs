@@ -21,7 +21,7 @@ pub struct ModelSummary {
     /// The class that HF loads the checkpoint with.
     pub architecture: String,
     /// Number of parameters.
-    pub parameters: usize,
+    pub parameters: u64,
     /// Number of logits per pair.
     pub num_labels: usize,
     /// The function from logits to scores; a call may choose another one by [`Scores`](crate::Scores).
@@ -56,7 +56,7 @@ pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> 
     let config = &spec.checkpoint.config;
     let body_parameters = match (&spec.likely_plan, &config.decoder) {
         (Some(plan), _) => plan.parameters(),
-        (None, Some(decoder)) => decoder.parameters(config) as usize,
+        (None, Some(decoder)) => decoder.parameters(config),
         (None, None) => 0,
     };
     let parameters = body_parameters + spec.head_parameters;

@@ -23,7 +23,7 @@ pub(super) struct PreparedModel {
     #[cfg(feature = "gpu")]
     pub(super) gpu: Option<Result<Box<GpuEngine>>>,
     pub(super) head: Head,
-    pub(super) parameters: usize,
+    pub(super) parameters: u64,
     pub(super) warnings: Vec<String>,
 }
 

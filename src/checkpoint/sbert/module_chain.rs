@@ -228,13 +228,13 @@ impl Module {
     }
 
     /// Returns the number of parameters.
-    pub(crate) fn parameters(&self) -> usize {
+    pub(crate) fn parameters(&self) -> u64 {
         match self {
             Module::Dense { in_features, out_features, bias, residual, .. } => {
-                let projected = *residual && in_features != out_features;
-                ((1 + usize::from(projected)) * in_features + usize::from(*bias)) * out_features
+                let matrices = 1 + u64::from(*residual && in_features != out_features);
+                (matrices * *in_features as u64 + u64::from(*bias)) * *out_features as u64
             }
-            Module::LayerNorm { width, .. } => 2 * width,
+            Module::LayerNorm { width, .. } => 2 * *width as u64,
             Module::Normalize => 0,
         }
     }

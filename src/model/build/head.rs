@@ -70,12 +70,12 @@ impl PlanBuilder<'_> {
 ///
 /// # Errors
 /// None for a configuration that has been checked.
-pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&ModuleChain>) -> Result<usize> {
-    let hidden = config.hidden_size;
+pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&ModuleChain>) -> Result<u64> {
+    let (hidden, labels) = (config.hidden_size as u64, config.num_labels as u64);
     if let Some(decoder) = &config.decoder {
         return Ok(match decoder.logit_head {
             LogitHead::Vocabulary { .. } => hidden,
-            LogitHead::Score => config.num_labels * hidden,
+            LogitHead::Score => labels * hidden,
         });
     }
     if let Some(chain) = chain {
@@ -84,7 +84,7 @@ pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&ModuleChain>)
     let layer = |layer: &HeadLayer| match layer {
         HeadLayer::Pooler(_) | HeadLayer::Dense(_) => (hidden + 1) * hidden,
         HeadLayer::Norm(_) => 2 * hidden,
-        HeadLayer::Classifier(_) => (hidden + 1) * config.num_labels,
+        HeadLayer::Classifier(_) => (hidden + 1) * labels,
         HeadLayer::Activate(_) | HeadLayer::ActivateWithHeadAct => 0,
     };
     let skipped = if config.head_before_pooling { PROJECTED_LAYERS } else { 0 };

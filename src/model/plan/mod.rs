@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-pub(crate) use tensors::{PlanTensor, TensorRole};
+pub(crate) use tensors::{PlanTensor, TensorRole, elements};
 
 use crate::checkpoint::Activation;
 pub(crate) use crate::checkpoint::{Numbering, Pooling, Rotary};

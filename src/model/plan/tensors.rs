@@ -30,10 +30,15 @@ impl TensorRole {
 /// A tensor that a Plan reads: its name, role and shape.
 pub(crate) type PlanTensor<'a> = (&'a str, TensorRole, Vec<usize>);
 
+/// Returns the number of elements of a tensor, which may exceed 32 bits.
+pub(crate) fn elements(shape: &[usize]) -> u64 {
+    shape.iter().map(|size| *size as u64).product()
+}
+
 impl Plan {
     /// Returns the number of parameters in the tensors that the Plan reads.
-    pub(crate) fn parameters(&self) -> usize {
-        self.tensors().iter().map(|(.., shape)| shape.iter().product::<usize>()).sum()
+    pub(crate) fn parameters(&self) -> u64 {
+        self.tensors().iter().map(|(.., shape)| elements(shape)).sum()
     }
 
     /// Returns every tensor that the Plan reads, once each.
@@ -152,5 +157,16 @@ impl LayerNorm {
         for name in [Some(&self.weight), self.bias.as_ref()].into_iter().flatten() {
             list.push((name, TensorRole::Vector, vec![self.width]));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_counted_beyond_32_bits() {
+        assert_eq!(elements(&[1 << 24, 1 << 16]), 1 << 40);
+        assert_eq!((elements(&[3, 0]), elements(&[])), (0, 1));
     }
 }
