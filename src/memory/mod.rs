@@ -13,8 +13,8 @@ use crate::engine::cpu::{
     RotaryCache,
 };
 use crate::model::{
-    Attention, BlockNorm, Convolution, FeedForward, Linear, Plan, PlanTensor, Positions, Projection, Rows,
-    Step, TensorRole, elements,
+    Attention, BlockNorm, Convolution, FeedForward, Linear, Plan, Positions, Projection, Rows, Step,
+    TensorRole, elements,
 };
 use crate::options::Dtype;
 
@@ -118,9 +118,9 @@ impl MemoryEstimate<'_> {
     fn read_weights(&self, tracker: &mut PeakTracker) {
         tracker.alloc(4 * self.head_parameters);
         let mut tensors = self.plan.tensors();
-        tensors.sort_unstable_by_key(|(name, ..)| *name);
+        tensors.sort_unstable_by_key(|tensor| tensor.name);
         for tensor in &tensors {
-            let bytes = self.stored_bytes(tensor);
+            let bytes = self.stored_bytes(tensor.role, &tensor.shape);
             tracker.transient(bytes + MAX_PIECE_BYTES);
             tracker.alloc(bytes);
         }
@@ -164,7 +164,7 @@ impl MemoryEstimate<'_> {
         let mut packed = 0;
         for layer in layers {
             let (rows, columns) = (layer.out_features(), layer.in_features);
-            let bytes = self.stored_bytes(&("", TensorRole::Matrix, vec![rows, columns]));
+            let bytes = self.stored_bytes(TensorRole::Matrix, &[rows, columns]);
             stored += bytes;
             if rows < layer.weight.total_rows {
                 copied += bytes;
@@ -231,7 +231,7 @@ impl MemoryEstimate<'_> {
     }
 
     /// Returns the bytes of a tensor while it is stored, before it is packed.
-    fn stored_bytes(&self, (_, role, shape): &PlanTensor) -> u64 {
+    fn stored_bytes(&self, role: TensorRole, shape: &[usize]) -> u64 {
         let parameters = elements(shape);
         let rows = shape.first().copied().unwrap_or(0) as u64;
         match (role, self.stored_format()) {

@@ -19,10 +19,11 @@ pub(crate) use build::{build, expected_tensors, head_parameters, likely_plan};
 pub(crate) use decoder::{TokenLogits, decoder_head, tensors as decoder_tensors};
 pub(crate) use head::Head;
 pub use plan::Plan;
+#[cfg(any(test, feature = "candle"))]
+pub(crate) use plan::PlanTensor;
 #[cfg(test)]
 pub(crate) use plan::PositionTable;
 pub(crate) use plan::{
-    Attention, BlockNorm, Convolution, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering,
-    PlanTensor, Pool, Pooling, Positions, Projection, Rotary, Rows, Step, Table, TensorRole, TensorRows,
-    Unfold, elements,
+    Attention, BlockNorm, Convolution, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering, Pool,
+    Pooling, Positions, Projection, Rotary, Rows, Step, Table, TensorRole, TensorRows, Unfold, elements,
 };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::format::{QuantFormat, QuantizedWeights};
 use crate::checkpoint::{QuantGrid, Weights, Writer};
 use crate::error::{Result, internal};
-use crate::model::{Head, Plan, TensorRole, TensorRows};
+use crate::model::{Head, Plan, PlanTensor, TensorRole, TensorRows};
 
 /// Quantized embedding tables by name, and matrices and adjusted biases by name and first row.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl QuantizedTensors {
             let rows = QuantizedWeights::nearest(format, QuantGrid::MATRIX, linear.in_features, &values);
             quantized.matrices.insert(key(part), QuantizedMatrix { rows, input_scales: Vec::new() });
         }
-        for (name, role, shape) in plan.tensors() {
+        for PlanTensor { name, role, shape, .. } in plan.tensors() {
             if role == TensorRole::Table {
                 let values = weights.view(name)?.to_f32();
                 let rows = QuantizedWeights::nearest(format, QuantGrid::EMBEDDING, shape[1], &values);
@@ -69,7 +69,7 @@ impl QuantizedTensors {
     pub(super) fn write(&self, plan: &Plan, head: &Head, weights: &Weights) -> Result<Writer> {
         let missing = |name: &str| internal(format!("calibrating: {name} was not quantized"));
         let mut writer = Writer::default();
-        for (name, role, shape) in plan.tensors() {
+        for PlanTensor { name, role, shape, .. } in plan.tensors() {
             match role {
                 TensorRole::Vector => {
                     let biases: Vec<f32> = parts_of(&self.biases, name).flatten().copied().collect();

@@ -47,7 +47,7 @@ impl PreparedModel {
             return decoder::prepare(options, spec, (decoder, prompt_config), weights);
         }
         let (plan, head) = model::build(&checkpoint.config, checkpoint.chain.as_ref(), &weights)?;
-        let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
+        let used = plan.tensors().into_iter().map(|tensor| tensor.name).chain(head.tensors());
         let warnings = info::warnings(used, &weights, &spec.tokenizer);
         let parameters = plan.parameters() + head.parameters();
         let plan = plan.collapse_last_layer();

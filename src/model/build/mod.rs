@@ -35,8 +35,8 @@ pub(crate) fn build(
     }
     builder.check_token_types(weights)?;
     let plan = builder.plan();
-    for (name, _, shape) in plan.tensors() {
-        weights.require(name, &shape)?;
+    for tensor in plan.tensors() {
+        weights.require(tensor.name, &tensor.shape)?;
     }
     let head = match chain {
         Some(chain) => module_chain_head(chain)?,
@@ -159,11 +159,11 @@ mod tests {
         // 3 tables and a norm; each layer 6 matrices with biases and 2 norms.
         assert_eq!(tensors.len(), 3 + 2 + 2 * (6 * 2 + 2 * 2));
         let shape_of =
-            |wanted: &str| tensors.iter().find(|(name, ..)| *name == wanted).map(|(.., shape)| shape.clone());
+            |name: &str| tensors.iter().find(|tensor| tensor.name == name).map(|tensor| tensor.shape.clone());
         assert_eq!(shape_of("bert.encoder.layer.1.intermediate.dense.weight"), Some(vec![53, 36]));
         assert_eq!(shape_of("bert.encoder.layer.1.output.dense.weight"), Some(vec![36, 53]));
         assert_eq!(shape_of("bert.embeddings.position_embeddings.weight"), Some(vec![64, 36]));
-        let mut names: Vec<_> = tensors.iter().map(|(name, ..)| name).collect();
+        let mut names: Vec<_> = tensors.iter().map(|tensor| tensor.name).collect();
         names.sort();
         names.dedup();
         assert_eq!(names.len(), tensors.len());

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::checkpoint::QuantGrid;
+use crate::checkpoint::{ExpectedRole, QuantGrid};
 
 /// The role of a tensor in a Plan. It decides how the tensor may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,15 @@ impl TensorRole {
     }
 }
 
-/// A tensor that a Plan reads: its name, role and shape.
-pub(crate) type PlanTensor<'a> = (&'a str, TensorRole, Vec<usize>);
+/// A tensor that a Plan reads.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanTensor<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) role: TensorRole,
+    /// What the model does with it: evidence for its place in a graph.
+    pub(crate) purpose: ExpectedRole,
+    pub(crate) shape: Vec<usize>,
+}
 
 /// Returns the number of elements of a tensor, which may exceed 32 bits.
 pub(crate) fn elements(shape: &[usize]) -> u64 {
@@ -38,18 +45,18 @@ pub(crate) fn elements(shape: &[usize]) -> u64 {
 impl Plan {
     /// Returns the number of parameters in the tensors that the Plan reads.
     pub(crate) fn parameters(&self) -> u64 {
-        self.tensors().iter().map(|(.., shape)| elements(shape)).sum()
+        self.tensors().iter().map(|tensor| elements(&tensor.shape)).sum()
     }
 
-    /// Returns every tensor that the Plan reads, once each.
+    /// Returns every tensor that the Plan reads, once each, in the order in which the model uses them.
     #[inline(never)]
     pub(crate) fn tensors(&self) -> Vec<PlanTensor<'_>> {
-        let mut list = Vec::new();
-        self.steps.iter().for_each(|step| step.list_tensors(&mut list));
+        let mut list = TensorList::default();
+        self.steps.iter().for_each(|step| list.step(step));
         // Layers share tables and projections of relative positions, and several layers may be stacked in one tensor.
         let mut seen = HashSet::new();
-        list.retain(|(name, ..)| seen.insert(*name));
-        list
+        list.0.retain(|tensor| seen.insert(tensor.name));
+        list.0
     }
 }
 
@@ -73,90 +80,96 @@ impl Attention {
     }
 }
 
-type TensorList<'a> = Vec<PlanTensor<'a>>;
+/// Tensors in the order of use, repeated if they are used repeatedly.
+#[derive(Default)]
+struct TensorList<'a>(Vec<PlanTensor<'a>>);
 
-impl Step {
-    /// Adds the tensors of this step, repeated if the step uses them repeatedly.
+impl<'a> TensorList<'a> {
     #[inline(never)]
-    fn list_tensors<'a>(&'a self, list: &mut TensorList<'a>) {
-        match self {
+    fn step(&mut self, step: &'a Step) {
+        match step {
             Step::Embed(embed) => {
                 let position = embed.position.as_ref().map(|position| &position.table);
                 let tables = [Some(&embed.word), position, embed.token_type.as_ref(), embed.task.as_ref()];
-                list.extend(tables.into_iter().flatten().map(Table::tensor));
+                tables.into_iter().flatten().for_each(|table| self.table(table, ExpectedRole::Table));
             }
-            Step::Norm(norm) => norm.list_tensors(list),
-            Step::Project(projection) => projection.linear.list_tensors(list),
+            Step::Norm(norm) => self.norm(norm, ExpectedRole::Norm),
+            Step::Project(projection) => self.linear(&projection.linear, ExpectedRole::Matrix),
             Step::Convolve(Convolution { linear, norm, .. }) => {
-                linear.list_tensors(list);
-                norm.list_tensors(list);
+                self.linear(linear, ExpectedRole::Matrix);
+                self.norm(norm, ExpectedRole::Norm);
             }
-            Step::Attention(Attention { query, key, value, output, positions, norm, .. }) => {
-                for linear in [query, key, value, output] {
-                    linear.list_tensors(list);
-                }
-                positions.list_tensors(list);
-                norm.list_tensors(list);
-            }
-            Step::FeedForward(block) => {
-                let linears = [Some(&block.intermediate), block.gate.as_ref(), Some(&block.output)];
-                linears.into_iter().flatten().for_each(|linear| linear.list_tensors(list));
-                block.norm.list_tensors(list);
+            Step::Attention(attention) => self.attention(attention),
+            Step::FeedForward(FeedForward { intermediate, gate, output, norm, .. }) => {
+                self.norm_before(norm);
+                let linears = [Some(intermediate), gate.as_ref(), Some(output)];
+                linears.into_iter().flatten().for_each(|linear| self.linear(linear, ExpectedRole::Matrix));
+                self.norm_after(norm);
             }
             Step::Unfold(_) | Step::Pool(_) => {}
         }
     }
-}
 
-impl Positions {
-    fn list_tensors<'a>(&'a self, list: &mut TensorList<'a>) {
-        match self {
+    fn attention(&mut self, attention: &'a Attention) {
+        let Attention { query, key, value, output, positions, norm, .. } = attention;
+        self.norm_before(norm);
+        let is_separate = query.weight.tensor != key.weight.tensor;
+        for (linear, purpose) in
+            [(query, ExpectedRole::Query), (key, ExpectedRole::Key), (value, ExpectedRole::Value)]
+        {
+            self.linear(linear, if is_separate { purpose } else { ExpectedRole::Matrix });
+        }
+        match positions {
             Positions::Disentangled(positions) => {
-                list.push(positions.table.tensor());
-                positions.norm.iter().for_each(|norm| norm.list_tensors(list));
-                let linears = [&positions.key, &positions.query].into_iter().flatten();
-                linears.for_each(|linear| linear.list_tensors(list));
+                self.table(&positions.table, ExpectedRole::Position);
+                positions.norm.iter().for_each(|norm| self.norm(norm, ExpectedRole::Position));
+                let projections = [&positions.key, &positions.query].into_iter().flatten();
+                projections.for_each(|linear| self.linear(linear, ExpectedRole::Position));
             }
             // Not a table of embeddings: its few numbers stay in f32.
             Positions::Bucketed(Table { weight, rows, width }) => {
-                list.push((weight, TensorRole::Vector, vec![*rows, *width]));
+                self.add(weight, TensorRole::Vector, ExpectedRole::Position, vec![*rows, *width]);
             }
             Positions::Absent | Positions::Rotary(_) | Positions::Alibi => {}
         }
+        self.linear(output, ExpectedRole::Matrix);
+        self.norm_after(norm);
     }
-}
 
-impl BlockNorm {
-    fn list_tensors<'a>(&'a self, list: &mut TensorList<'a>) {
-        match self {
-            BlockNorm::Before(norm) | BlockNorm::After(norm) => norm.list_tensors(list),
-            BlockNorm::Absent => {}
+    fn norm_before(&mut self, norm: &'a BlockNorm) {
+        if let BlockNorm::Before(norm) = norm {
+            self.norm(norm, ExpectedRole::Norm);
         }
     }
-}
 
-impl Linear {
+    fn norm_after(&mut self, norm: &'a BlockNorm) {
+        if let BlockNorm::After(norm) = norm {
+            self.norm(norm, ExpectedRole::Norm);
+        }
+    }
+
     #[inline(never)]
-    fn list_tensors<'a>(&'a self, list: &mut TensorList<'a>) {
-        list.push((&self.weight.tensor, TensorRole::Matrix, self.stored_shape().to_vec()));
-        if let Some(bias) = &self.bias {
-            list.push((&bias.tensor, TensorRole::Vector, vec![bias.total_rows]));
+    fn linear(&mut self, linear: &'a Linear, purpose: ExpectedRole) {
+        self.add(&linear.weight.tensor, TensorRole::Matrix, purpose, linear.stored_shape().to_vec());
+        if let Some(bias) = &linear.bias {
+            self.add(&bias.tensor, TensorRole::Vector, ExpectedRole::Bias, vec![bias.total_rows]);
         }
     }
-}
 
-impl Table {
-    fn tensor(&self) -> PlanTensor<'_> {
-        (&self.weight, TensorRole::Table, vec![self.rows, self.width])
+    fn table(&mut self, table: &'a Table, purpose: ExpectedRole) {
+        self.add(&table.weight, TensorRole::Table, purpose, vec![table.rows, table.width]);
     }
-}
 
-impl LayerNorm {
     #[inline(never)]
-    fn list_tensors<'a>(&'a self, list: &mut TensorList<'a>) {
-        for name in [Some(&self.weight), self.bias.as_ref()].into_iter().flatten() {
-            list.push((name, TensorRole::Vector, vec![self.width]));
+    fn norm(&mut self, norm: &'a LayerNorm, purpose: ExpectedRole) {
+        self.add(&norm.weight, TensorRole::Vector, purpose, vec![norm.width]);
+        if let Some(bias) = &norm.bias {
+            self.add(bias, TensorRole::Vector, ExpectedRole::Bias, vec![norm.width]);
         }
+    }
+
+    fn add(&mut self, name: &'a str, role: TensorRole, purpose: ExpectedRole, shape: Vec<usize>) {
+        self.0.push(PlanTensor { name, role, purpose, shape });
     }
 }
 

@@ -307,7 +307,7 @@ pub(in crate::engine) fn scaled_weights(plan: &Plan, dtype: Dtype, factors: &Has
     let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = plan
         .tensors()
         .into_iter()
-        .map(|(name, role, shape)| {
+        .map(|PlanTensor { name, role, shape, .. }| {
             let factor = factors.get(name).copied().unwrap_or(1.0);
             let spread = if role == TensorRole::Matrix { 2.0 / (shape[1] as f32).sqrt() } else { 0.5 };
             let mean = if name.ends_with("_norm.weight") { 1.0 } else { 0.0 };
@@ -321,7 +321,7 @@ pub(in crate::engine) fn scaled_weights(plan: &Plan, dtype: Dtype, factors: &Has
         .map(|(name, shape, bytes)| (name, TensorView::new(Element::F32, shape.clone(), bytes).unwrap()));
     let file = serialize(views, None).unwrap();
     let tensors = plan.tensors();
-    let grids = tensors.iter().filter_map(|(name, role, _)| Some(((*name).to_owned(), role.grid()?)));
+    let grids = tensors.iter().filter_map(|tensor| Some((tensor.name.to_owned(), tensor.role.grid()?)));
     let mut expected = ExpectedTensors::of_grids(grids);
     expected.is_quantized = dtype == Dtype::Q8;
     let mut reader = WeightsReader::new(None, expected);
