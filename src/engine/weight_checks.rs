@@ -6,7 +6,7 @@ use crate::error::{Result, unsupported, weights};
 /// Largest accepted magnitude of a weight.
 ///
 /// With larger weights, activations between two norms could leave the range of f32. Norms detect values that are not
-/// finite, but the integer kernels before a norm turn them into arbitrary finite ones.
+/// finite, but attention before a norm could turn them into arbitrary finite ones.
 const MAX_WEIGHT: f32 = 1e12;
 
 /// Refuses values beyond [`MAX_WEIGHT`]; `name` is the tensor they belong to.

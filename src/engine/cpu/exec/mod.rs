@@ -24,7 +24,8 @@ use crate::text::Batch;
 ///
 /// After a norm, values are at most the largest weight (1e12, see `weight_checks.rs`) times the root of the row's
 /// length. The first layer after it, or after rows within this bound, stays far below 1e38. The second layer may
-/// overflow, but only to infinity: its quantization scales become infinite too, so the next norm detects it.
+/// overflow, but only to infinity: its quantization scales become infinite too, so the next norm detects it. Between the two,
+/// softmax could hide an overflow, so attention checks queries and keys.
 const MAX_UNNORMED: f32 = 1e14;
 
 /// The state of a batch between two steps.
@@ -35,8 +36,8 @@ pub(crate) struct ForwardPass<'a> {
     pub(crate) rows: usize,
     /// Columns of the residual stream.
     pub(crate) width: usize,
-    /// Whether all activations so far are finite. Checked before each block, because the integer kernels turn NaN into
-    /// arbitrary finite values, which must not become a score.
+    /// Whether all activations so far are finite. Checked before each block, because softmax and the integers of attention
+    /// turn NaN into arbitrary finite values, which must not become a score.
     ///
     /// Norms detect values that are not finite. A block has at most two layers after its norm: the first gives finite
     /// values, so the second reads no NaN, and it passes infinities on. With a norm before each block, the residual

@@ -113,7 +113,8 @@ fn quantize_row<S: Isa>(isa: S, row: &[f32], (min, max): (f32, f32), index: usiz
     let (to, padding) = values[..depth].split_at_mut(row.len());
     clear(padding);
     let mut to = to.chunks_exact_mut(lanes);
-    // Integers whose sum is below 2^24, so f32 adds them exactly, in any order.
+    // Integers whose sum is below 2^24, so f32 adds them exactly, in any order. NaN in the row makes the sum NaN, and by the
+    // offset term all its products.
     let mut total = wide.splat(0.0);
     for (from, to) in whole.by_ref().zip(to.by_ref()) {
         let rounded = wide.round(wide.mul(wide.sub(wide.read(from), zero_points), inverse));

@@ -185,6 +185,23 @@ fn rows_without_a_norm_before_a_layer_are_bounded() {
     }
 }
 
+/// Logits that overflow f32 give finite softmax weights, which no norm detects.
+#[test]
+fn logits_that_overflow_are_an_error_in_f32() {
+    for (name, plan) in every_plan() {
+        let factor = |name: &str| match name {
+            _ if name.contains("query.weight") || name.contains("key.weight") => Some(1e12),
+            _ if name.ends_with("_norm.weight") => Some(1e8),
+            _ => None,
+        };
+        let tensors = plan.tensors();
+        let large = tensors.iter().filter_map(|tensor| Some((tensor.name, factor(tensor.name)?))).collect();
+        let weights = plans::scaled_weights(&plan, Dtype::F32, &large);
+        let engine = CpuEngine::prepare(&plan, weights, Dtype::F32, 1).unwrap();
+        assert!(engine.run(&batch(&LENGTHS)).is_err(), "{name}");
+    }
+}
+
 /// Weights may be up to 1e12. With a norm before each block, the residual stream may grow as long as it is finite.
 #[test]
 fn a_residual_stream_may_grow_between_norms() {

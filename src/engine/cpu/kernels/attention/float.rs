@@ -5,6 +5,10 @@ use std::ops::Range;
 use super::{Arithmetic, PackedPositions, Positions, Qkv, RowsView, SoftmaxWeights, TileBuffer};
 use crate::engine::cpu::arch::{Isa, Tile};
 
+/// Largest magnitude of queries, keys and relative positions. A product of heads has at most 2^16 terms, the largest hidden
+/// size, and a logit is a sum of at most three products, so neither leaves the range of f32 on the way.
+const MAX_FACTOR: f32 = 1e16;
+
 /// The packed keys and values of one head.
 #[derive(Debug, Default)]
 pub(super) struct FloatArithmetic {
@@ -33,8 +37,11 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
     const ROWS: usize = S::ROWS_F32;
 
     #[inline(always)]
-    fn load_qkv(&mut self, _: S, _: &Qkv, _: Positions) -> [f32; 2] {
-        [1.0; 2]
+    fn load_qkv(&mut self, isa: S, qkv: &Qkv, _: Positions) -> [f32; 2] {
+        [
+            scale(isa, qkv.query, qkv.heads * qkv.head_dim),
+            scale(isa, qkv.key, qkv.key_value_heads * qkv.head_dim),
+        ]
     }
 
     #[inline(always)]
@@ -129,6 +136,12 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
     }
 }
 
+/// Returns the scale of rows that are not quantized: 1, or NaN if their products could overflow.
+#[inline(always)]
+fn scale<S: Isa>(isa: S, rows: RowsView, columns: usize) -> f32 {
+    if rows.max_magnitude(isa, columns) <= MAX_FACTOR { 1.0 } else { f32::NAN }
+}
+
 /// Multiplies a tile's rows with the columns `key_range` of packed panels: `[ROWS, key_range]`.
 #[inline(always)]
 fn products<S: Isa>(
@@ -151,13 +164,13 @@ fn products<S: Isa>(
 
 /// Packs relative positions `[rows, heads * head_dim]` for each head.
 #[inline(always)]
-pub(super) fn pack<S: Isa>(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
+pub(super) fn pack<S: Isa>(isa: S, rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
     let size = rows.count.next_multiple_of(S::PANEL) * head_dim;
     let mut floats = vec![0.0; heads * size];
     for (head, floats) in floats.chunks_exact_mut(size).enumerate() {
         pack_keys::<S>(rows, head * head_dim..(head + 1) * head_dim, floats);
     }
-    PackedPositions { floats, pairs: Vec::new(), scale: 1.0 }
+    PackedPositions { floats, pairs: Vec::new(), scale: scale(isa, rows, heads * head_dim) }
 }
 
 /// Returns a head's part of packed relative positions.

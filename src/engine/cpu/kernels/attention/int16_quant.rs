@@ -2,7 +2,7 @@
 
 use super::{Qkv, RowsView};
 use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS};
-use crate::engine::cpu::kernels::lanes::{clear, min_max, round_to_i16};
+use crate::engine::cpu::kernels::lanes::{clear, round_to_i16};
 
 /// Largest 16-bit magnitude in use, and the sum of a row's probabilities before rounding.
 pub(super) const MAX_INT16: f32 = 32767.0;
@@ -158,16 +158,10 @@ pub(super) fn quantize_values<S: Isa>(
 }
 
 /// Returns the scale with which the largest magnitude becomes `max_code`, and its inverse. If all values count as zero,
-/// both are 0; if one is not finite, the scale is NaN.
+/// both are 0; if one is infinite, the scale is NaN.
 #[inline(always)]
 fn scale<S: Isa>(isa: S, rows: RowsView, columns: usize, max_code: f32) -> (f32, f32) {
-    let mut max_magnitude = 0.0;
-    for row in 0..rows.count {
-        let (min, max) = min_max(isa, rows.row(row, columns));
-        for magnitude in [-min, max] {
-            max_magnitude = if magnitude > max_magnitude { magnitude } else { max_magnitude };
-        }
-    }
+    let max_magnitude = rows.max_magnitude(isa, columns);
     match max_magnitude {
         _ if !max_magnitude.is_finite() => (f32::NAN, 0.0),
         _ if max_magnitude > MIN_MAGNITUDE => (max_magnitude / max_code, max_code / max_magnitude),

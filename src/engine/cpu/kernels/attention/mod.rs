@@ -21,6 +21,7 @@ pub(crate) use relative::{PackedPositions, RelativePositions};
 
 use std::ops::Range;
 
+use super::lanes::min_max;
 use crate::engine::cpu::arch::{Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Tile};
 use relative::PositionProducts;
 
@@ -48,6 +49,19 @@ impl<'a> RowsView<'a> {
     #[inline(always)]
     fn from(&self, row: usize, column: usize) -> &'a [f32] {
         &self.values[(self.first + row) * self.stride + column..]
+    }
+
+    /// Returns the largest magnitude in the first `columns` columns. They must not have NaN.
+    #[inline(always)]
+    fn max_magnitude<S: Isa>(&self, isa: S, columns: usize) -> f32 {
+        let mut largest = 0.0;
+        for row in 0..self.count {
+            let (min, max) = min_max(isa, self.row(row, columns));
+            for magnitude in [-min, max] {
+                largest = if magnitude > largest { magnitude } else { largest };
+            }
+        }
+        largest
     }
 }
 
@@ -184,7 +198,7 @@ trait Arithmetic<S: Isa> {
     /// Rows of a tile.
     const ROWS: usize;
 
-    /// Loads a pair and returns the quantization scales of queries and keys.
+    /// Loads a pair and returns the quantization scales of queries and keys; NaN if they are too large to multiply.
     fn load_qkv(&mut self, isa: S, qkv: &Qkv, positions: Positions) -> [f32; 2];
     /// Prepares the keys and values of a head.
     fn begin_head(&mut self, qkv: &Qkv, head: usize);
@@ -238,7 +252,8 @@ struct SoftmaxWeights<'a> {
     exponentials: &'a [f32],
     /// One sum per row.
     sums: [f32; MAX_TILE_ROWS],
-    /// 1, or NaN if the logits are not finite: integers cannot represent NaN, so it is multiplied into the result.
+    /// 1, or NaN if the logits may not be finite. It is multiplied into the result, because integers cannot represent NaN,
+    /// and softmax of infinite logits in f32 may be finite.
     nan_or_one: f32,
 }
 
@@ -266,8 +281,8 @@ pub(super) fn pack_i16<S: Isa>(isa: S, rows: RowsView, heads: usize, head_dim: u
 
 /// Packs relative positions `[rows, heads * head_dim]` for [`attend_f32`].
 #[inline(always)]
-pub(super) fn pack_f32<S: Isa>(_: S, rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
-    float::pack::<S>(rows, heads, head_dim)
+pub(super) fn pack_f32<S: Isa>(isa: S, rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
+    float::pack(isa, rows, heads, head_dim)
 }
 
 #[inline(always)]

@@ -17,7 +17,7 @@ pub(crate) struct PackedPositions {
     pub(super) floats: Vec<f32>,
     /// `[heads, panels of rows, depth / 2, panel columns]` of two columns each; empty in f32.
     pub(super) pairs: Vec<[i16; 2]>,
-    /// Quantization scale; 1 in f32, NaN if a value was not finite.
+    /// Quantization scale, 1 in f32; NaN if the values are too large to multiply.
     pub(crate) scale: f32,
 }
 

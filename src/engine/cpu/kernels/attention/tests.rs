@@ -329,3 +329,29 @@ fn non_finite_inputs_give_nan() {
         }
     });
 }
+
+/// Softmax turns overflowed logits into finite weights, so the result must be NaN if one could overflow.
+#[test]
+fn factors_of_logits_that_are_too_large_give_nan_in_f32() {
+    each(|kernels| {
+        let mut scratch = AttentionScratch::default();
+        let pack: Pack = &|rows, heads, dim| kernels.pack_f32(rows, heads, dim);
+        for part in 0..2 {
+            let mut case = Case::new([9, 1, 8], 9, Some(20));
+            let table = Table::new(&case, true, true).packed(&case, pack);
+            for value in [1e17, f32::NEG_INFINITY] {
+                case.projections[(BEFORE * 3 + part) * 8] = value;
+                for positions in [Positions::Absent, Positions::Alibi(&[0.5]), Positions::Relative(&table)] {
+                    let context = case.run(|call| kernels.attend_f32(call), positions, &mut scratch);
+                    assert!(context.iter().all(|value| value.is_nan()), "{} {part}", kernels.name());
+                }
+            }
+        }
+        let case = Case::new([9, 1, 8], 9, None);
+        let mut table = Table::new(&case, true, true);
+        table.queries.iter_mut().flatten().for_each(|value| *value *= 1e17);
+        let table = table.packed(&case, pack);
+        let context = case.run(|call| kernels.attend_f32(call), Positions::Relative(&table), &mut scratch);
+        assert!(context.iter().all(|value| value.is_nan()), "{}", kernels.name());
+    });
+}
