@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use plans::{every_plan, random_weights};
 
 use super::*;
+use crate::checkpoint::Activation;
 use crate::model::{BlockNorm, Step};
 
 thread_local! {
@@ -199,6 +200,37 @@ fn logits_that_overflow_are_an_error_in_f32() {
         let weights = plans::scaled_weights(&plan, Dtype::F32, &large);
         let engine = CpuEngine::prepare(&plan, weights, Dtype::F32, 1).unwrap();
         assert!(engine.run(&batch(&LENGTHS)).is_err(), "{name}");
+    }
+}
+
+/// A gate of zero makes an infinite square NaN. The codes of a quantized row cannot represent it, but its sum can.
+#[test]
+fn squares_that_overflow_are_an_error() {
+    let (_, mut plan) = every_plan().into_iter().find(|(name, _)| name.starts_with("modernbert")).unwrap();
+    for step in &mut plan.steps {
+        if let Step::FeedForward(block) = step {
+            block.activation = Activation::ReluSquared;
+        }
+    }
+    let factors = |intermediate| {
+        HashMap::from([
+            ("0.feed_forward_norm.weight", 1e10),
+            ("0.intermediate.weight", intermediate),
+            ("0.gate.weight", 0.0),
+        ])
+    };
+    for dtype in [Dtype::F32, Dtype::Q8] {
+        let engine = |intermediate| {
+            let weights = plans::scaled_weights(&plan, dtype, &factors(intermediate));
+            CpuEngine::prepare(&plan, weights, dtype, 1).unwrap()
+        };
+        let (overflows, fits) = (engine(1e11), engine(1.0));
+        // One token each, because any row of a pair could reveal the overflow.
+        for id in 0..plans::WORDS as u32 {
+            let batch = Batch { input_ids: vec![id], token_type_ids: vec![0], cu_seqlens: vec![0, 1] };
+            assert!(overflows.run(&batch).is_err(), "{dtype:?}, {id}");
+            assert!(fits.run(&batch).is_ok(), "{dtype:?}, {id}");
+        }
     }
 }
 
