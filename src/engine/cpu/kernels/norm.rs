@@ -17,7 +17,7 @@ pub(crate) struct Norm {
 }
 
 /// Computes `(x - mean) / sqrt(variance + eps) * weight + bias` for each row, in place, and returns whether every row
-/// was finite.
+/// was finite and has a finite result.
 #[inline(always)]
 pub(super) fn norm<S: Isa>(isa: S, rows: &mut [f32], norm: &Norm) -> bool {
     let mut finite = true;
@@ -28,9 +28,9 @@ pub(super) fn norm<S: Isa>(isa: S, rows: &mut [f32], norm: &Norm) -> bool {
         // Padded with the mean, whose deviation is zero.
         let squares = fold(isa, row, 0.0, mean, &SquaredDeviation::<S> { mean: isa.splat(mean) });
         let variance = reduce_sum(isa, squares) / size;
-        // NaN or infinity in any value makes the variance NaN or infinite.
-        finite &= variance.is_finite();
         let scale = 1.0 / (variance + norm.eps).sqrt();
+        // NaN or infinity in any value makes the variance NaN or infinite. The scale is infinite if both terms are zero.
+        finite &= variance.is_finite() && scale.is_finite();
         let normalize = Normalize::<S> { mean: isa.splat(mean), scale: isa.splat(scale) };
         let (whole, rest) = row.as_chunks_mut::<8>();
         let (weights, last_weights) = norm.weight.as_chunks::<8>();

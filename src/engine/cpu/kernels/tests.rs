@@ -119,6 +119,17 @@ fn norms_are_bit_identical_everywhere_and_right() {
     });
 }
 
+/// `1 / sqrt(variance + eps)` is infinite, and its products are NaN.
+#[test]
+fn a_norm_of_equal_values_without_eps_is_not_finite() {
+    each(|kernels| {
+        for (eps, is_finite) in [(0.0, false), (1e-12, true)] {
+            let norm = Norm { weight: vec![1.0; 9], bias: vec![0.0; 9], eps, rms: false };
+            assert_eq!(kernels.norm(&mut [0.5; 18], &norm), is_finite, "{} {eps}", kernels.name());
+        }
+    });
+}
+
 fn exact_norm(rows: &[f32], norm: &Norm) -> Vec<f64> {
     let size = norm.weight.len();
     let normalize = |row: &[f32]| {

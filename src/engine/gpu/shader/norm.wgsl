@@ -55,7 +55,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, invocation: Invocation) {
     squares += value * value;
   }
   let variance = total(invocation, squares.x + squares.y + squares.z + squares.w) / f32(params.width);
-  let finite = variance < 1e38;
+  // Of a row of equal values without eps, the scale would be infinite and its products NaN.
+  let finite = variance < 1e38 && variance + params.eps > 0.0;
   let scale = 1.0 / sqrt(variance + params.eps);
   for (var vector = index; vector < params.vectors; vector += THREADS) {
     let value = center(load(start + vector), vector, mean);

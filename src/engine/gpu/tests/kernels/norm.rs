@@ -52,3 +52,23 @@ fn norm_of_rows_with_a_partial_last_vector() {
         }
     }
 }
+
+/// Infinite values, and values of which the scale would be infinite.
+#[test]
+fn norm_of_a_row_that_is_not_finite_is_marked() {
+    let (gpu, width) = (gpu(), 8);
+    let vectors = width / VEC4;
+    let rows = [[0.5; 8], [f32::INFINITY; 8], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]];
+    let params = NormParams { rows: 3, width: width as u32, vectors: vectors as u32, eps: 0.0, rms: 0 };
+    let uploads = vec![
+        (input(0), floats(&vec![1.0; width])),
+        (input(1), floats(&vec![0.0; width])),
+        (OUTPUT, floats(rows.as_flattened())),
+    ];
+    let kernel = Kernel::Norm { in_place: true, subgroups: false };
+    let buffers = vec![input(0), input(1), OUTPUT];
+    let got = run(&gpu, (kernel, row_grid(3)), Params::Norm(params), buffers, uploads, [3, vectors]);
+    let is_marked: Vec<bool> =
+        got.chunks_exact(width).map(|row| row.iter().all(|value| value.abs() > 1e38)).collect();
+    assert_eq!(is_marked, [true, true, false], "{got:?}");
+}
