@@ -97,7 +97,8 @@ impl Head {
         })
     }
 
-    /// Computes logits `[pairs, num_labels]` from pooled rows `[pairs, pooled_size]`.
+    /// Computes logits `[pairs, num_labels]` from pooled rows `[pairs, pooled_size]`. The logits of a pair are NaN if any value
+    /// on the way is not finite, because an activation could make it finite again.
     #[inline(never)]
     pub(crate) fn logits(&self, pooled: &[f32], pooled_size: usize) -> Vec<f32> {
         pooled.chunks_exact(pooled_size).flat_map(|row| self.row_logits(row)).collect()
@@ -118,6 +119,9 @@ impl Head {
                 Layer::SaveResidual => residual.clone_from(&values),
                 Layer::AddResidual(None) => add(&mut values, &residual),
                 Layer::AddResidual(Some(dense)) => add(&mut values, &dense.apply(&residual)),
+            }
+            if !values.iter().all(|value| value.is_finite()) {
+                return vec![f32::NAN; self.num_labels];
             }
         }
         values
@@ -213,4 +217,26 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
     sums.iter().sum::<f32>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::plan::TensorRows;
+
+    fn dense(weight: f32) -> Layer {
+        let linear = Linear { weight: TensorRows::all(String::new(), 1), bias: None, in_features: 1 };
+        Layer::Dense(Dense { linear, weight: vec![weight], bias: vec![0.0] })
+    }
+
+    /// `tanh` of infinity is 1, and a maximum with NaN may be a number.
+    #[test]
+    fn no_activation_hides_values_that_are_not_finite() {
+        for activation in [Activation::Tanh, Activation::Relu, Activation::Relu6] {
+            let head = Head::new(vec![dense(1e20), Layer::Activate(activation), dense(0.5)]);
+            let logits = head.logits(&[0.5, 1e20, -1e20, f32::NAN], 1);
+            let finite: Vec<_> = logits.iter().map(|logit| logit.is_finite()).collect();
+            assert_eq!(finite, [true, false, false, false], "{activation:?}");
+        }
+    }
 }
