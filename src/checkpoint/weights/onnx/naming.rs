@@ -14,7 +14,7 @@ use super::folded_positions::FoldedTable;
 use super::graph::Graph;
 use super::layers::{Bias, Layers, Linear, Norm, Quantization, WeightRef};
 use super::operators::Operator;
-use super::roles::attention_role;
+use super::roles::{linear_role, sort_attention};
 use crate::checkpoint::weights::expected::{ExpectedRole, ExpectedTensor};
 use crate::checkpoint::weights::tensor::current_name;
 
@@ -353,36 +353,6 @@ fn align_layers(order: &[usize], names: &[Option<usize>], wanted: &[usize]) -> V
     let mut pairs = align(&known, wanted);
     pairs.iter_mut().for_each(|(index, _)| *index = order[*index]);
     pairs
-}
-
-fn linear_role(graph: &Graph, linear: &Linear) -> Option<ExpectedRole> {
-    match (linear.parts, linear.part) {
-        (3, 0) => Some(ExpectedRole::Query),
-        (3, 1) => Some(ExpectedRole::Key),
-        (3, 2) => Some(ExpectedRole::Value),
-        _ => attention_role(graph, linear),
-    }
-}
-
-/// Sorts neighbors that read the same value by their role: queries, keys, values.
-fn sort_attention(order: &mut [usize], linears: &[Linear], roles: &[Option<ExpectedRole>]) {
-    let rank = |index: &usize| match roles[*index] {
-        Some(ExpectedRole::Query) => 0,
-        Some(ExpectedRole::Key) => 1,
-        _ => 2,
-    };
-    for group in order.chunk_by_mut(|left, right| {
-        linears[*left].input == linears[*right].input && roles[*left].is_some() && roles[*right].is_some()
-    }) {
-        // Groups are small, and a sort of the standard library is large in WebAssembly.
-        for end in 1..group.len() {
-            let mut at = end;
-            while at > 0 && rank(&group[at]) < rank(&group[at - 1]) {
-                group.swap(at, at - 1);
-                at -= 1;
-            }
-        }
-    }
 }
 
 /// Returns the prefix that all names in the file have, because a module around the model was exported.
