@@ -39,6 +39,8 @@ pub(super) enum Action {
 
 /// The key of the metadata with the paths of a node's modules.
 const SCOPES: &[u8] = b"pkg.torch.onnx.name_scopes";
+/// Max number of paths of one node's modules that are read. Models nest about ten modules.
+const MAX_SCOPES: usize = 64;
 /// The attribute of a Constant node with its tensor.
 const VALUE: &str = "value";
 /// Max number of dimensions and of integers in an attribute.
@@ -171,7 +173,7 @@ impl GraphBuilder {
             (Message::Metadata, _) => {
                 // A list as Python prints it: "['', 'bert', 'bert.pooler', 'linear']".
                 let scopes = text.split('\'').skip(1).step_by(2).filter(|scope| !scope.is_empty());
-                self.node.scopes = scopes.map(str::to_owned).collect();
+                self.node.scopes = scopes.take(MAX_SCOPES).map(str::to_owned).collect();
             }
             (Message::Attribute, _) => text.clone_into(&mut self.attribute.name),
             (Message::ExternalEntry, _) => {

@@ -9,6 +9,8 @@
 //! 4. the order of the layers between two that are known. Queries, keys and values are told apart by the products that
 //!    they are factors of.
 
+use std::collections::HashMap;
+
 use super::alignment::align;
 use super::folded_positions::FoldedTable;
 use super::graph::Graph;
@@ -41,6 +43,8 @@ pub(super) struct Source {
 pub(super) struct Naming<'a> {
     graph: &'a Graph,
     expected: &'a [ExpectedTensor],
+    /// Indices into `expected` by name.
+    expected_indices: HashMap<String, usize>,
     /// A prefix of all names in the file, from a module around the model.
     prefix: String,
     linears: Vec<Linear>,
@@ -66,10 +70,12 @@ impl<'a> Naming<'a> {
     /// Finds as many of the expected tensors as the graph shows.
     pub(super) fn find(graph: &'a Graph, layers: &Layers, expected: &'a [ExpectedTensor]) -> Found {
         let linears = separate_linears(layers, expected);
+        let indices = expected.iter().enumerate().map(|(index, tensor)| (tensor.name.clone(), index));
         let mut naming = Self {
             graph,
             prefix: wrapper_prefix(graph, expected),
             expected,
+            expected_indices: indices.collect(),
             linear_names: vec![None; linears.len()],
             linears,
             norm_names: vec![None; layers.norms.len()],
@@ -90,7 +96,7 @@ impl<'a> Naming<'a> {
 
     /// Returns the expected tensor with a name.
     fn expected_named(&self, name: &str) -> Option<usize> {
-        self.expected.iter().position(|tensor| tensor.name == name)
+        self.expected_indices.get(name).copied()
     }
 
     /// Returns the name that a stored tensor has in PyTorch, as far as it has one.

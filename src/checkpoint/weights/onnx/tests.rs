@@ -1,6 +1,11 @@
 //! Tests with small hand-written files.
 
-use super::graph::Data;
+use std::time::{Duration, Instant};
+
+use super::graph::{Data, Graph, Node, StoredTensor};
+use super::layers::Layers;
+use super::naming::Naming;
+use super::operators::Operator;
 use crate::checkpoint::weights::expected::{ExpectedRole, ExpectedTensor, ExpectedTensors};
 use crate::checkpoint::weights::quant_grid::QuantGrid;
 use crate::checkpoint::weights::tensor::Encoding;
@@ -258,4 +263,25 @@ fn what_is_not_read_is_refused_with_the_way_out() {
             assert!(error.context().contains(name), "{error:?} does not name {name:?}");
         }
     }
+}
+
+/// One by one, the names would be compared 16 billion times.
+#[test]
+fn a_million_paths_are_looked_up_in_seconds() {
+    let mut graph = Graph::default();
+    graph.add_tensor(StoredTensor { name: "bias".to_owned(), ..StoredTensor::default() }).unwrap();
+    let inputs = vec![graph.value("bias").unwrap()];
+    for _ in 0..20_000 {
+        let scopes = vec!["layer.00000".to_owned(); 50];
+        graph
+            .add_node(Node { op: Operator::Add, inputs: inputs.clone(), scopes, ..Node::default() })
+            .unwrap();
+    }
+    graph.connect().unwrap();
+    let expected: Vec<_> = (1..16_000)
+        .map(|layer| expect(&format!("layer.{layer:05}.bias"), &[1], ExpectedRole::Bias))
+        .collect();
+    let started = Instant::now();
+    assert!(Naming::find(&graph, &Layers::default(), &expected).sources.is_empty());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
