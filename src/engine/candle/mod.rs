@@ -145,6 +145,6 @@ fn sigmoid(x: &Tensor) -> candle_core::Result<Tensor> {
     (x.neg()?.exp()? + 1.0)?.recip()
 }
 
-fn candle_error(error: candle_core::Error) -> Error {
+pub(super) fn candle_error(error: candle_core::Error) -> Error {
     internal(format!("candle: {error}")).with_source(error)
 }

@@ -9,8 +9,9 @@ use std::num::NonZeroUsize;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::candle::candle_error;
 use crate::checkpoint::{Decoder, ModelConfig, Weights};
-use crate::error::{Error, Result, internal};
+use crate::error::{Result, internal};
 use crate::text::Batch;
 use network::Network;
 
@@ -53,8 +54,4 @@ impl DecoderEngine {
         };
         Ok(rows.map_err(candle_error)?.concat())
     }
-}
-
-fn candle_error(error: candle_core::Error) -> Error {
-    internal(format!("candle: {error}")).with_source(error)
 }

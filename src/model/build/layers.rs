@@ -19,9 +19,8 @@ impl PlanBuilder<'_> {
             AttentionPositions::Absent => (Positions::Absent, None),
             AttentionPositions::Alibi => (Positions::Alibi, None),
             AttentionPositions::Bucketed { buckets } => {
-                let weight = format!("{}{}.weight", self.prefix, self.names.relative_positions.table);
-                let table = Table { weight, rows: *buckets, width: config.num_attention_heads };
-                (Positions::Bucketed(table), None)
+                let (weight, width) = (self.relative_table(), config.num_attention_heads);
+                (Positions::Bucketed(Table { weight, rows: *buckets, width }), None)
             }
             AttentionPositions::Rotary(layers) => {
                 (Positions::Rotary(layers[layer].rotary), layers[layer].window)

@@ -48,10 +48,8 @@ impl<U: Upload> Packer<'_, U> {
         let bias = self.upload_biases(layers, columns)?;
         let q8 = match self.storage {
             Storage::Q8 => {
-                check_magnitude(
-                    first,
-                    scales.iter().map(|scale| scale * input_factors.iter().copied().fold(1.0, f32::max)),
-                )?;
+                let factor = input_factors.iter().copied().fold(1.0, f32::max);
+                check_magnitude(first, scales.iter().map(|scale| scale * factor))?;
                 let mut padded_factors = vec![0.0; depth];
                 for (factor, input) in padded_factors.iter_mut().zip(inputs) {
                     *factor = input.map_or(0.0, |input| input_factors.get(input).copied().unwrap_or(1.0));
