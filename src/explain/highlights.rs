@@ -177,7 +177,7 @@ impl Reranker {
     ) -> Result<Vec<Range<usize>>> {
         let read = match self.pair_tokens(query, document, limits, instruction)? {
             Some(pair) => pair.document_range(),
-            None => 0..self.document_end(query, document, instruction)?,
+            None => 0..self.document_end(query, document, limits.max_tokens_per_document, instruction)?,
         };
         let mut sentences = sentences(document);
         sentences.retain(|sentence| sentence.start < read.end && sentence.end > read.start);

@@ -78,7 +78,7 @@ impl<'a> PairUnits<'a> {
         let document_contexts = contexts(document, options.unit);
         let pair = reranker.pair_tokens(query, document, limits, options.instruction)?;
         let document_end = match &pair {
-            None => reranker.document_end(query, document, options.instruction)?,
+            None => reranker.document_end(query, document, None, options.instruction)?,
             Some(_) => document.len(),
         };
         let (query_units, document_units, tokens) = match pair {

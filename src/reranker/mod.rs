@@ -164,7 +164,8 @@ impl Reranker {
         self.session.pair_tokens(query, document, options, instruction)
     }
 
-    /// Returns the end of what a model that reads pairs in a prompt reads of a document, in bytes.
+    /// Returns the end of what a model that reads pairs in a prompt reads of a document, in bytes. The document has at most
+    /// `max_tokens` tokens, if given.
     ///
     /// # Errors
     /// `tokenizer` if the tokenizer fails.
@@ -172,9 +173,10 @@ impl Reranker {
         &self,
         query: &str,
         document: &str,
+        max_tokens: Option<usize>,
         instruction: Option<&str>,
     ) -> Result<usize> {
-        self.session.document_end(query, document, instruction)
+        self.session.document_end(query, document, max_tokens, instruction)
     }
 
     /// Checks that the model has scores of a kind.

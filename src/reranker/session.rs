@@ -183,15 +183,17 @@ impl Session {
         }?))
     }
 
-    /// Returns the end of what a model that reads pairs in a prompt reads of a document, in bytes.
+    /// Returns the end of what a model that reads pairs in a prompt reads of a document, in bytes. The document has at most
+    /// `max_tokens` tokens, if given.
     pub(super) fn document_end(
         &self,
         query: &str,
         document: &str,
+        max_tokens: Option<usize>,
         instruction: Option<&str>,
     ) -> Result<usize> {
         let query = self.encode_query(query, instruction)?;
-        self.tokenizer.prompted_document_end(&query, document, self.max_length)
+        self.tokenizer.prompted_document_end(&query, document, self.max_length, max_tokens)
     }
 
     /// Adds a variant of a pair to a batch.

@@ -27,8 +27,8 @@ impl PairFormat {
             Self::Template(template) => Ok(template),
             #[cfg(feature = "decoder")]
             Self::Prompt(_) => Err(unsupported(
-                "this model reads query and document as one prompt, so tokens of a document alone cannot be counted: \
-                 leave out the options for long documents",
+                "this model reads query and document as one prompt, so a document cannot be scored in chunks: cut long \
+                 documents instead",
             )),
         }
     }

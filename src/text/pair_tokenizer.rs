@@ -171,10 +171,11 @@ impl PairTokenizer {
         }
     }
 
-    /// Tokenizes one text, truncated to `max_tokens` if given, for pairs of at most `max_length` tokens.
+    /// Tokenizes one text, truncated to `max_tokens` if given, for pairs of at most `max_length` tokens. For a prompt, it cuts off
+    /// what follows the tokens that the text has by itself.
     ///
     /// # Errors
-    /// `tokenizer` if the tokenizer fails, `unsupported` for `max_tokens` if pairs are written into a prompt.
+    /// `tokenizer` if the tokenizer fails.
     pub fn encode<'a>(
         &self,
         text: impl Into<Cow<'a, str>>,
@@ -183,10 +184,15 @@ impl PairTokenizer {
     ) -> Result<EncodedText<'a>> {
         let text = text.into();
         #[cfg(feature = "decoder")]
-        if let (PairFormat::Prompt(_), None) = (&self.format, max_tokens) {
-            return Ok(EncodedText::deferred(text));
+        if let PairFormat::Prompt(_) = self.format {
+            return Ok(EncodedText::deferred(match (max_tokens, text) {
+                (None, text) => text,
+                (Some(max), Cow::Borrowed(text)) => text[..self.encoder.tokens_end(text, max)?].into(),
+                (Some(max), Cow::Owned(text)) => {
+                    text[..self.encoder.tokens_end(&text, max)?].to_owned().into()
+                }
+            }));
         }
-        self.format.template()?;
         // One more than a pair can hold, to tell "just fits" from "too long".
         let limit = self.max_text_tokens(max_length) + 1;
         let max_tokens = max_tokens.unwrap_or(usize::MAX);
@@ -329,6 +335,7 @@ impl PairTokenizer {
     }
 
     /// Returns the end of what a pair of at most `max_length` tokens has of a document that is written into a prompt, in bytes.
+    /// The document has at most `max_tokens` tokens, if given.
     ///
     /// # Errors
     /// `tokenizer` if the tokenizer fails.
@@ -338,11 +345,15 @@ impl PairTokenizer {
         query: &EncodedText,
         document: &str,
         max_length: usize,
+        max_tokens: Option<usize>,
     ) -> Result<usize> {
         match &self.format {
             PairFormat::Template(_) => Ok(document.len()),
             #[cfg(feature = "decoder")]
-            PairFormat::Prompt(pairs) => pairs.document_end(&self.encoder, query, document, max_length),
+            PairFormat::Prompt(pairs) => {
+                let document = self.encode(document, max_length, max_tokens)?;
+                pairs.document_end(&self.encoder, query, &document.text, max_length)
+            }
         }
     }
 

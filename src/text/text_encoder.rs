@@ -116,6 +116,13 @@ impl TextEncoder {
         Ok(encoding.get_offsets().iter().take(length).map(range).collect())
     }
 
+    /// Returns the end of the first `max_tokens` tokens of a text, in bytes.
+    #[cfg(feature = "decoder")]
+    pub(super) fn tokens_end(&self, text: &str, max_tokens: usize) -> Result<usize> {
+        let offsets = self.offsets_up_to(text, max_tokens.saturating_add(1))?;
+        Ok(offsets.get(max_tokens).map_or(text.len(), |next| next.start))
+    }
+
     /// Tokenizes the beginning of a long text, so that its first `limit` tokens are those of the text; `None` for a text
     /// that has to be tokenized as a whole.
     fn stable_beginning(&self, text: &str, limit: usize) -> Result<Option<Encoding>> {

@@ -6,6 +6,7 @@ use crate::common::{fixture, fixtures_directory, largest_difference, load};
 use crate::decoder_forms::with_score_layer;
 use ranklet::{
     Device, Dtype, ErrorKind, LongDocuments, ModelFiles, ModelSource, Options, Pairs, RankOptions, Reranker,
+    ScoreOptions,
 };
 use ranklet::{Scores, ScoringRun};
 use serde::Deserialize;
@@ -169,15 +170,40 @@ fn an_instruction_that_a_model_cannot_take_is_an_error() {
 }
 
 #[test]
+fn a_document_is_cut_after_its_first_tokens() {
+    let reranker = load(source()).unwrap();
+    let document = "Bees, which make höney, live in 雪国.";
+    let score = |document: &str, max_tokens_per_document| {
+        let options = RankOptions { max_tokens_per_document, ..RankOptions::default() };
+        let pairs = Pairs::OneQuery {
+            query: "honey".into(),
+            documents: vec![document.into()],
+            options: options.into(),
+        };
+        let scored = reranker.score_pairs_blocking(pairs, ScoreOptions::default()).unwrap();
+        (scored.pairs[0].as_ref().unwrap().scores[0], scored.tokens())
+    };
+    let ends: Vec<usize> = document.char_indices().map(|(end, _)| end).chain([document.len()]).collect();
+    let (_, empty_tokens) = score("", None);
+    let (mut last_end, mut max_tokens) = (0, 0);
+    while last_end < document.len() {
+        let (cut, tokens) = score(document, Some(max_tokens));
+        let is_cut = |end: &usize| score(&document[..*end], None).0 == cut;
+        last_end = ends.iter().copied().filter(|end| *end >= last_end).find(is_cut).expect("is a beginning");
+        assert!(tokens <= empty_tokens + max_tokens, "{tokens}, {max_tokens}");
+        assert_eq!(last_end == 0, max_tokens == 0);
+        max_tokens += 1;
+    }
+    assert!(max_tokens > 8, "{max_tokens}");
+    assert_eq!(score(document, Some(usize::MAX)), score(document, None));
+}
+
+#[test]
 fn options_that_decoders_do_not_support_are_rejected() {
     let reranker = load(source()).unwrap();
-    for options in [
-        RankOptions { long_documents: LongDocuments::Chunk, ..RankOptions::default() },
-        RankOptions { max_tokens_per_document: Some(3), ..RankOptions::default() },
-    ] {
-        let error = reranker.rank_blocking("a query", &["a document"], options).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported, "{options:?}: {error}");
-    }
+    let options = RankOptions { long_documents: LongDocuments::Chunk, ..RankOptions::default() };
+    let error = reranker.rank_blocking("a query", &["a document"], options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     // Before the weights, which are not even there, are read.
     let mut files = source();
     files.insert("model.safetensors", Vec::new());

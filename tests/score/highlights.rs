@@ -91,6 +91,10 @@ fn sentences_that_a_decoder_does_not_read_are_no_highlights() {
     assert!(!found.is_empty() && found.len() < 70, "{}", found.len());
     let ends = found.iter().map(|highlight| highlight.span.end);
     assert_eq!(ends.max(), Some("Bees make honey. ".len() * found.len() - 1));
+    let rank = RankOptions { max_tokens_per_document: Some(20), ..RankOptions::default() };
+    let options = RerankOptions { highlights: 1000, ..rank.into() };
+    let cut = rerank(&reranker, &[&long], options).highlights.remove(0);
+    assert!(!cut.is_empty() && cut.len() < 7, "{}", cut.len());
 }
 
 #[test]

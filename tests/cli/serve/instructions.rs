@@ -50,3 +50,21 @@ fn a_request_has_its_own_instruction_or_that_of_the_server() {
         }
     });
 }
+
+#[test]
+fn documents_of_a_decoder_are_cut_to_max_tokens_per_doc() {
+    let model = fixture("families/qwen2-window-h24").directory;
+    let model = ["--model", model.to_str().unwrap(), "--dtype", "f32"];
+    let (free, limited) = (serve(&model), serve(&[&model[..], &["--max-tokens-per-document", "5"]].concat()));
+    let answer = |server: &Server, fields: Value| {
+        let answer = server.post("/v1/rerank", &body(fields));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    };
+    let (whole, cut) = (answer(&free, json!({})), answer(&free, json!({ "max_tokens_per_doc": 5 })));
+    let tokens = |answer: &Value| answer["usage"]["total_tokens"].as_u64().unwrap();
+    assert!(tokens(&cut) < tokens(&whole), "{cut} {whole}");
+    assert_ne!(cut["results"], whole["results"]);
+    assert_eq!(answer(&limited, json!({}))["results"], cut["results"]);
+    assert_eq!(answer(&free, json!({ "max_tokens_per_doc": 100_000 }))["results"], whole["results"]);
+}
