@@ -22,7 +22,7 @@ pub(super) const DOCUMENTS: [&str; 3] =
 
 /// A server that ends with the test.
 pub(super) struct Server {
-    process: Child,
+    pub(super) process: Child,
     pub(super) address: String,
 }
 

@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 use crate::args::option;
 use crate::terminal;
 use access::Keys;
-use connections::HEAD_TIMEOUT;
+use connections::{HEAD_TIMEOUT, Timeouts};
 use routes::{Server, Settings};
 use scheduler::Scheduler;
 
@@ -79,6 +79,10 @@ pub(crate) struct ServeArguments {
     /// Maximum time in milliseconds that a request's body may take to arrive.
     #[arg(long, value_name = "N", default_value = "30000")]
     body_timeout_ms: NonZeroU64,
+    /// Maximum time in milliseconds for the requests under way after a signal to stop. Those that are not answered by then end
+    /// without an answer.
+    #[arg(long, value_name = "N", default_value = "30000")]
+    shutdown_timeout_ms: NonZeroU64,
 }
 
 fn key(text: &str) -> Result<String, String> {
@@ -107,6 +111,8 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
     let dtype = serde_json::json!(backend.dtype);
     let running = format!("{model} ({}) on {}", dtype.as_str().unwrap_or_default(), backend.engine);
     let (host, port) = (arguments.host, arguments.port);
+    let shutdown = Duration::from_millis(arguments.shutdown_timeout_ms.get());
+    let timeouts = Timeouts { head: HEAD_TIMEOUT, shutdown };
     let settings = Settings {
         model: arguments.served_model_name.unwrap_or_else(|| name_of(model)),
         cors: arguments.cors,
@@ -140,12 +146,15 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
         let stop_at_once = async {
             signal().await;
             signal().await;
+            false
         };
-        tokio::select! {
-            () = connections::serve(listener, routes::router(server), HEAD_TIMEOUT, stop) => Ok(()),
-            () = stop_at_once => {
-                Err(Error::new(ErrorKind::Aborted, "stopped before all requests were answered"))
-            }
+        let all_answered = tokio::select! {
+            all_answered = connections::serve(listener, routes::router(server), timeouts, stop) => all_answered,
+            all_answered = stop_at_once => all_answered,
+        };
+        match all_answered {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Aborted, "stopped before all requests were answered")),
         }
     });
     // Does not wait for the tokenizer.
