@@ -213,7 +213,8 @@ pub(crate) fn score_options<'a>(
     instruction: Option<&'a str>,
     deadline: Option<f64>,
 ) -> Result<ScoreOptions<'a>> {
-    Ok(ScoreOptions { scores: scores.parse()?, instruction, deadline: seconds(deadline)? })
+    let (scores, deadline) = (scores.parse()?, seconds(deadline)?);
+    Ok(ScoreOptions { scores, instruction, deadline, ..ScoreOptions::default() })
 }
 
 /// Converts a number of seconds. A deadline too far away for a `Duration` is no deadline.

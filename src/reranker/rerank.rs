@@ -70,7 +70,12 @@ impl Reranker {
             documents: documents.iter().map(|document| document.as_ref().into()).collect(),
             options: rank.into(),
         };
-        let options = ScoreOptions { scores: rank.scores, instruction: rank.instruction, deadline };
+        let options = ScoreOptions {
+            scores: rank.scores,
+            instruction: rank.instruction,
+            deadline,
+            ..ScoreOptions::default()
+        };
         let scored = self.score_pairs(pairs, options).await?;
         let scores: Vec<Option<f32>> =
             scored.pairs.iter().map(|pair| Some(*pair.as_ref()?.scores.first()?)).collect();

@@ -21,6 +21,9 @@ pub struct ScoreOptions<'a> {
     pub instruction: Option<&'a str>,
     /// The time after which no further micro-batch begins; `None` for no limit.
     pub deadline: Option<Duration>,
+    /// Maximum tokens of a micro-batch; `None` for those that the engine prefers. See
+    /// [`ScoringRun::set_max_batch_tokens`].
+    pub max_batch_tokens: Option<usize>,
 }
 
 /// The scores of a pair.
@@ -55,8 +58,8 @@ impl ScoredPairs {
     }
 }
 
-/// Pairs to score until a deadline.
-struct Work<'a> {
+/// A call that scores pairs until a deadline.
+struct CachedCall<'a> {
     pairs: &'a Pairs<'a>,
     options: ScoreOptions<'a>,
     deadline: Option<Deadline>,
@@ -76,8 +79,8 @@ impl Reranker {
         if let Some(cache) = self.session.cache.as_ref().filter(|_| len > 0)
             && let Some(documents) = pairs.document_keys(&self.session, cache.keys())
         {
-            let work = Work { pairs: &pairs, options, deadline: options.deadline.map(Deadline::after) };
-            return CachedScoring::new(self, cache, &work, documents)?.run().await;
+            let call = CachedCall { pairs: &pairs, options, deadline: options.deadline.map(Deadline::after) };
+            return CachedScoring::new(self, cache, &call, documents)?.run().await;
         }
         let scored = self.score_without_cache(pairs, options).await?;
         let mut pairs: Vec<Option<ScoredPair>> = self.split(scored).map(Some).collect();
@@ -91,9 +94,7 @@ impl Reranker {
         pairs: Pairs<'_>,
         options: ScoreOptions<'_>,
     ) -> Result<PartialScores> {
-        let mut run = ScoringRun::new(pairs, options.scores)
-            .instruction(options.instruction)
-            .deadline(options.deadline);
+        let mut run = options.run(pairs, options.scores, options.deadline.map(Deadline::after));
         let mut all = PartialScores::default();
         while let Some(part) = run.step(self).await? {
             all.append(part);
@@ -115,9 +116,11 @@ impl Reranker {
     }
 }
 
-impl Work<'_> {
-    fn run<'b>(&'b self, pairs: Pairs<'b>, scores: Scores) -> ScoringRun<'b> {
-        ScoringRun::new(pairs, scores).instruction(self.options.instruction).until(self.deadline)
+impl<'a> ScoreOptions<'a> {
+    fn run(self, pairs: Pairs<'a>, scores: Scores, deadline: Option<Deadline>) -> ScoringRun<'a> {
+        let mut run = ScoringRun::new(pairs, scores).instruction(self.instruction).until(deadline);
+        run.set_max_batch_tokens(self.max_batch_tokens.unwrap_or(usize::MAX));
+        run
     }
 }
 
@@ -125,7 +128,7 @@ impl Work<'_> {
 struct CachedScoring<'a> {
     reranker: &'a Reranker,
     cache: &'a ScoreCache,
-    work: &'a Work<'a>,
+    call: &'a CachedCall<'a>,
     /// The kind of the cached scores: logits, except for documents in chunks. For these it is the kind of the call,
     /// because it decides which chunk is best.
     cached_kind: Scores,
@@ -153,22 +156,22 @@ impl<'a> CachedScoring<'a> {
     fn new(
         reranker: &'a Reranker,
         cache: &'a ScoreCache,
-        work: &'a Work<'a>,
+        call: &'a CachedCall<'a>,
         (texts, documents): (Vec<TextKey>, DocumentOptions),
     ) -> Result<Self> {
-        reranker.session.check_instruction(work.options.instruction, false)?;
-        reranker.session.activation.of(work.options.scores)?;
+        reranker.session.check_instruction(call.options.instruction, false)?;
+        reranker.session.activation.of(call.options.scores)?;
         let cached_kind = match documents.long_documents {
             LongDocuments::Truncate => Scores::Raw,
-            LongDocuments::Chunk => work.options.scores,
+            LongDocuments::Chunk => call.options.scores,
         };
-        Ok(Self { reranker, cache, work, cached_kind, texts, documents, pairs: Vec::new() })
+        Ok(Self { reranker, cache, call, cached_kind, texts, documents, pairs: Vec::new() })
     }
 
     async fn run(mut self) -> Result<ScoredPairs> {
         loop {
             let has_fallen_back = self.reranker.session.has_fallen_back();
-            self.pairs = vec![None; self.work.pairs.len()];
+            self.pairs = vec![None; self.call.pairs.len()];
             let outcome = self.run_on_one_engine(has_fallen_back).await?;
             if outcome.is_ok() && self.reranker.session.has_fallen_back() == has_fallen_back {
                 return Ok(ScoredPairs { pairs: self.pairs });
@@ -193,7 +196,7 @@ impl<'a> CachedScoring<'a> {
                     self.set_cached(index, score)?;
                 }
             }
-            let has_ended = self.work.deadline.is_some_and(|deadline| deadline.has_passed());
+            let has_ended = self.call.deadline.is_some_and(|deadline| deadline.has_passed());
             if has_ended || self.pairs.iter().all(Option::is_some) {
                 return Ok(Ok(()));
             }
@@ -201,7 +204,7 @@ impl<'a> CachedScoring<'a> {
     }
 
     fn keys(&self, has_fallen_back: bool) -> Vec<Key> {
-        let Work { pairs, options, .. } = self.work;
+        let CachedCall { pairs, options, .. } = self.call;
         let options = (self.documents, self.cached_kind, options.instruction, has_fallen_back);
         let key =
             |(index, text): (usize, &TextKey)| self.cache.keys().pair(&options, pairs.query(index), *text);
@@ -227,7 +230,7 @@ impl<'a> CachedScoring<'a> {
                 }
                 Claim::Mine(ticket) => claims.mine.push((index, Some(ticket))),
                 // Another call may end after the deadline of this one.
-                Claim::Other(_) if self.work.deadline.is_some() => claims.mine.push((index, None)),
+                Claim::Other(_) if self.call.deadline.is_some() => claims.mine.push((index, None)),
                 Claim::Other(waiter) => {
                     claims.others.push((index, waiter));
                     continue;
@@ -245,7 +248,8 @@ impl<'a> CachedScoring<'a> {
         keys: &[Key],
     ) -> Result<Result<(), Restart>> {
         let (indices, tickets): (Vec<usize>, Vec<Option<Ticket>>) = mine.into_iter().unzip();
-        let mut run = self.work.run(self.work.pairs.subset(&indices), self.cached_kind);
+        let CachedCall { pairs, options, deadline } = self.call;
+        let mut run = options.run(pairs.subset(&indices), self.cached_kind, *deadline);
         let mut claimed = indices.iter().copied().zip(tickets);
         loop {
             let step = run.step(self.reranker).await;
@@ -275,8 +279,8 @@ impl<'a> CachedScoring<'a> {
 
     /// Turns what the cache has into the scores of this call.
     fn with_function(&self, mut pair: ScoredPair) -> Result<ScoredPair> {
-        if self.cached_kind != self.work.options.scores {
-            let function = self.reranker.session.activation.of(self.work.options.scores)?;
+        if self.cached_kind != self.call.options.scores {
+            let function = self.reranker.session.activation.of(self.call.options.scores)?;
             apply_score_function(function, &mut pair.scores);
         }
         Ok(pair)

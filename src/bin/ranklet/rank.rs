@@ -168,6 +168,7 @@ impl RankArguments {
             scores: self.numbers.scores,
             instruction: self.numbers.instruction.as_deref(),
             deadline: limit.map(|limit| limit.saturating_sub(started.elapsed())),
+            ..ScoreOptions::default()
         };
         let found = reranker.highlights_of_scored(&self.query, texts, count, options.into(), scoring);
         pollster::block_on(found)

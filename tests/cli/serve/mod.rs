@@ -4,6 +4,7 @@ mod faults;
 mod forms;
 mod instructions;
 mod limits;
+mod long_documents;
 mod options;
 mod refusals;
 mod scores;

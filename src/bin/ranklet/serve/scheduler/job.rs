@@ -5,6 +5,8 @@ use std::sync::Arc;
 use ranklet::{Deadline, DocumentOptions, LongDocuments, Result, Scores};
 use tokio::sync::oneshot;
 
+use super::long_pair::LongPair;
+
 /// Pairs to score.
 #[derive(Debug)]
 pub(in crate::serve) struct Work {
@@ -28,11 +30,22 @@ pub(in crate::serve) struct Scored {
     pub(in crate::serve) cache_hits: usize,
 }
 
+/// What limits a round.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RoundLimits {
+    /// Tokens of a round, about.
+    pub(super) batch_tokens: usize,
+    /// Maximum tokens of a pair that is cut, and of a chunk.
+    pub(super) max_length: usize,
+}
+
 /// A request under way.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) work: Work,
     pub(super) scored: Scored,
+    /// The first pair without a score, if it is long and its scoring has begun.
+    pub(super) long_pair: Option<LongPair>,
     /// Closed if the client has gone.
     pub(super) reply: oneshot::Sender<Result<Scored>>,
 }
@@ -43,15 +56,35 @@ impl Job {
         is_late || self.scored.scores.len() == self.work.pairs.len()
     }
 
+    /// The index of the first pair without a score.
+    pub(super) fn next_pair(&self) -> usize {
+        self.scored.scores.len()
+    }
+
     /// The number of tokens of a pair, estimated by its length. Of a pair that is cut, the model reads `max_length`.
     pub(super) fn estimated_tokens(&self, pair: usize, max_length: usize) -> usize {
         const BYTES_PER_TOKEN: usize = 4;
         let (query, document) = &self.work.pairs[pair];
         let instruction = self.work.instruction.as_deref().map_or(0, str::len);
-        let tokens = (instruction + query.len() + document.len()) / BYTES_PER_TOKEN + 1;
-        match self.work.options.long_documents {
+        let DocumentOptions { max_tokens_per_document, long_documents, .. } = self.work.options;
+        let document = (document.len() / BYTES_PER_TOKEN).min(max_tokens_per_document.unwrap_or(usize::MAX));
+        let tokens = (instruction + query.len()) / BYTES_PER_TOKEN + document + 1;
+        match long_documents {
             LongDocuments::Truncate => tokens.min(max_length),
             _ => tokens,
         }
+    }
+
+    /// Whether a pair has several chunks and more tokens than a round, so that it takes several rounds.
+    pub(super) fn is_long(&self, pair: usize, limits: RoundLimits) -> bool {
+        let has_begun = self.long_pair.is_some() && pair == self.next_pair();
+        let is_chunked = self.work.options.long_documents == LongDocuments::Chunk;
+        let RoundLimits { batch_tokens, max_length } = limits;
+        has_begun || is_chunked && self.estimated_tokens(pair, max_length) > batch_tokens.max(max_length)
+    }
+
+    /// Whether the next round of this job is one for a long pair.
+    pub(super) fn is_at_long_pair(&self, limits: RoundLimits) -> bool {
+        self.is_long(self.next_pair(), limits)
     }
 }

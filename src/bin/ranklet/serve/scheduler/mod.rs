@@ -1,6 +1,7 @@
 //! Scores requests in turns: one thread fills micro-batches with pairs of several requests.
 
 mod job;
+mod long_pair;
 mod round;
 
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use ranklet::{Reranker, Result, ScoringSpeed};
 use tokio::sync::oneshot;
 
-use job::Job;
+use job::{Job, RoundLimits};
 use round::Round;
 
 pub(super) use job::{Scored, Work};
@@ -25,10 +26,7 @@ struct Queue {
     state: Mutex<State>,
     has_jobs: Condvar,
     max_jobs: usize,
-    /// Tokens of a round, about.
-    max_batch_tokens: usize,
-    /// Maximum tokens of a pair.
-    max_length: usize,
+    limits: RoundLimits,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +35,8 @@ struct State {
     waiting: VecDeque<Job>,
     /// Number of requests in the current round.
     in_round: usize,
+    /// Whether the last round was one for a long pair.
+    was_long: bool,
     /// The speed of the rounds so far.
     speed: ScoringSpeed,
 }
@@ -52,16 +52,20 @@ impl Scheduler {
             state: Mutex::default(),
             has_jobs: Condvar::new(),
             max_jobs,
-            max_batch_tokens,
-            max_length: reranker.info().max_length,
+            limits: RoundLimits {
+                batch_tokens: max_batch_tokens,
+                max_length: reranker.info().max_length,
+            },
         });
         let served = Arc::clone(&queue);
         thread::spawn(move || {
             loop {
                 let round = served.next_round();
                 let (earlier_tokens, started) = (tokens_read(&round.jobs), Instant::now());
-                let jobs = round.score(&reranker);
-                let tokens = tokens_read(&jobs).saturating_sub(earlier_tokens);
+                let is_long = round.is_long;
+                let jobs = round.score(&reranker, served.limits);
+                // The tokens of a long pair are known after its last round, so it has no part in the speed.
+                let tokens = if is_long { 0 } else { tokens_read(&jobs).saturating_sub(earlier_tokens) };
                 served.end_round(jobs, tokens, started.elapsed());
             }
         });
@@ -83,7 +87,7 @@ impl Scheduler {
         if state.waiting.len() + state.in_round >= self.0.max_jobs {
             return Err(QueueFull);
         }
-        state.waiting.push_back(Job { work, scored: Scored::default(), reply });
+        state.waiting.push_back(Job { work, scored: Scored::default(), long_pair: None, reply });
         self.0.has_jobs.notify_one();
         Ok(receiver)
     }
@@ -110,9 +114,11 @@ impl Queue {
         let mut state = self.lock();
         loop {
             state.answer_finished();
-            let max_tokens = state.round_tokens(self.max_batch_tokens);
-            if let Some(round) = Round::take(&mut state.waiting, max_tokens, self.max_length) {
+            let max_tokens = state.round_tokens(self.limits.batch_tokens);
+            let was_long = state.was_long;
+            if let Some(round) = Round::take(&mut state.waiting, max_tokens, self.limits, was_long) {
                 state.in_round = round.jobs.len();
+                state.was_long = round.is_long;
                 return round;
             }
             state = self.has_jobs.wait(state).unwrap_or_else(PoisonError::into_inner);

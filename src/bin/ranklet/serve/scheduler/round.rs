@@ -2,40 +2,54 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use ranklet::{Error, ErrorItem, ErrorKind, Pairs, Reranker, Result, ScoreOptions, ScoredPairs};
 
-use super::job::{Job, Work};
+use super::job::{Job, RoundLimits, Work};
 
-/// Some pairs of some requests, which are scored together.
+/// Some pairs of some requests, which are scored together, or one micro-batch of a long pair.
 pub(super) struct Round {
     pub(super) jobs: Vec<Job>,
     /// Number of pairs of each job, from its first pair without a score.
     counts: Vec<usize>,
+    /// Whether this is a round for the long pair of one job.
+    pub(super) is_long: bool,
 }
 
 impl Round {
     /// Takes pairs from requests in turns, one at a time, until they have about `max_tokens` tokens. All of them have the
-    /// options and the instruction of the first request. A pair has at most `max_length` tokens. Returns `None` if no request waits.
-    pub(super) fn take(waiting: &mut VecDeque<Job>, max_tokens: usize, max_length: usize) -> Option<Self> {
+    /// options and the instruction of the first request. After a round of such pairs, a long pair is next, and after a round
+    /// for a long pair, the others are. Returns `None` if no request waits.
+    pub(super) fn take(
+        waiting: &mut VecDeque<Job>,
+        max_tokens: usize,
+        limits: RoundLimits,
+        was_long: bool,
+    ) -> Option<Self> {
         waiting.retain(|job| !job.reply.is_closed());
-        let first = waiting.front()?;
-        let (options, scores) = (first.work.options, first.work.scores);
-        let instruction = first.work.instruction.clone();
+        let first = waiting.iter().position(|job| job.is_at_long_pair(limits) != was_long).unwrap_or(0);
+        if waiting.get(first)?.is_at_long_pair(limits) {
+            let job = waiting.remove(first)?;
+            return Some(Self { jobs: vec![job], counts: vec![1], is_long: true });
+        }
+        let Work { options, scores, ref instruction, .. } = waiting[first].work;
+        let instruction = instruction.clone();
         let mut counts = vec![0; waiting.len()];
         let mut tokens = 0;
         let mut is_filling = true;
         while is_filling {
             is_filling = false;
             for (job, count) in waiting.iter().zip(&mut counts) {
-                let pair = job.scored.scores.len() + *count;
+                let pair = job.next_pair() + *count;
                 if tokens < max_tokens
                     && job.work.options == options
                     && job.work.scores == scores
                     && job.work.instruction == instruction
                     && pair < job.work.pairs.len()
+                    && !job.is_long(pair, limits)
                 {
-                    tokens += job.estimated_tokens(pair, max_length);
+                    tokens += job.estimated_tokens(pair, limits.max_length);
                     *count += 1;
                     is_filling = true;
                 }
@@ -45,25 +59,28 @@ impl Round {
             waiting.drain(..).zip(counts).partition(|(_, count)| *count > 0);
         waiting.extend(left.into_iter().map(|(job, _)| job));
         let (jobs, counts) = taken.into_iter().unzip();
-        Some(Self { jobs, counts })
+        Some(Self { jobs, counts, is_long: false })
     }
 
     /// Scores the pairs and returns the jobs. A job whose pair cannot be scored is answered with the error; the others are
     /// scored again in a later round.
-    pub(super) fn score(self, reranker: &Reranker) -> Vec<Job> {
-        match catch_unwind(AssertUnwindSafe(|| self.run(reranker))) {
+    pub(super) fn score(mut self, reranker: &Arc<Reranker>, limits: RoundLimits) -> Vec<Job> {
+        match catch_unwind(AssertUnwindSafe(|| self.run(reranker, limits))) {
             Ok(Ok(scored)) => self.with_scores(scored),
             Ok(Err(error)) => self.without_failed(&error),
             Err(_) => self.without_failed(&Error::new(ErrorKind::Internal, "the engine panicked")),
         }
     }
 
-    fn run(&self, reranker: &Reranker) -> Result<ScoredPairs> {
+    fn run(&mut self, reranker: &Arc<Reranker>, limits: RoundLimits) -> Result<ScoredPairs> {
+        if let ([job], true) = (&mut self.jobs[..], self.is_long) {
+            return job.step_long_pair(reranker, limits);
+        }
         let pairs = self
             .jobs
             .iter()
             .zip(&self.counts)
-            .flat_map(|(job, count)| job.work.pairs[job.scored.scores.len()..][..*count].iter());
+            .flat_map(|(job, count)| job.work.pairs[job.next_pair()..][..*count].iter());
         let pairs =
             pairs.map(|(query, document)| (query.as_ref().into(), document.as_str().into())).collect();
         let Some(Job { work: Work { options, instruction, scores, .. }, .. }) = self.jobs.first() else {
@@ -102,7 +119,7 @@ impl Round {
                         jobs.push(job);
                         continue;
                     }
-                    let index = |pair: usize| job.scored.scores.len() + pair - pairs.start;
+                    let index = |pair: usize| job.next_pair() + pair - pairs.start;
                     let range = index(range.start)..index(range.end);
                     error.clone().about(ErrorItem { kind: item.kind, range })
                 }
@@ -115,8 +132,6 @@ impl Round {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use ranklet::{ItemKind, LongDocuments, RankOptions, Scores};
     use tokio::sync::oneshot;
 
@@ -131,10 +146,20 @@ mod tests {
             Job {
                 work: Work { pairs, options, instruction: None, scores: Scores::Raw, deadline: None },
                 scored: Scored::default(),
+                long_pair: None,
                 reply,
             },
             receiver,
         )
+    }
+
+    /// Takes a round of at most `max_tokens` tokens after a round of pairs.
+    fn take(waiting: &mut VecDeque<Job>, max_tokens: usize) -> Option<Round> {
+        take_after(waiting, max_tokens, false)
+    }
+
+    fn take_after(waiting: &mut VecDeque<Job>, max_tokens: usize, was_long: bool) -> Option<Round> {
+        Round::take(waiting, max_tokens, RoundLimits { batch_tokens: 4096, max_length: 512 }, was_long)
     }
 
     #[test]
@@ -144,23 +169,57 @@ mod tests {
         let (short, _short) = job(2, 396);
         let (last, _last) = job(5, 396);
         let mut waiting = VecDeque::from([long, short, last]);
-        let round = Round::take(&mut waiting, 800, 512).expect("has jobs");
+        let round = take(&mut waiting, 800).expect("has jobs");
         assert_eq!(round.counts, [3, 2, 3]);
         assert!(waiting.is_empty());
         let mut waiting = VecDeque::from(round.jobs);
-        let round = Round::take(&mut waiting, 200, 512).expect("has jobs");
+        let round = take(&mut waiting, 200).expect("has jobs");
         assert_eq!((round.counts, waiting.len()), (vec![1, 1], 1));
     }
 
     #[test]
     fn a_long_pair_counts_as_the_tokens_that_the_model_reads() {
         let (long, _receiver) = job(20, 100_000);
-        let round = Round::take(&mut VecDeque::from([long]), 4096, 512).expect("has a job");
+        let round = take(&mut VecDeque::from([long]), 4096).expect("has a job");
         assert_eq!(round.counts, [8]);
-        let (mut chunked, _receiver) = job(20, 100_000);
+        let (mut chunked, _receiver) = job(20, 4096);
         chunked.work.options.long_documents = LongDocuments::Chunk;
-        let round = Round::take(&mut VecDeque::from([chunked]), 4096, 512).expect("has a job");
-        assert_eq!(round.counts, [1]);
+        let round = take(&mut VecDeque::from([chunked]), 4096).expect("has a job");
+        assert_eq!(round.counts, [4]);
+    }
+
+    #[test]
+    fn rounds_for_long_pairs_and_for_other_pairs_take_turns() {
+        let chunked = |bytes: usize| {
+            let (mut job, receiver) = job(2, bytes);
+            job.work.options.long_documents = LongDocuments::Chunk;
+            (job, receiver)
+        };
+        let ((long, _long), (other, _other), (short, _short)) =
+            (chunked(100_000), chunked(100_000), chunked(4));
+        let mut waiting = VecDeque::from([long, other, short]);
+        let mut is_long = false;
+        for expected in [25_001, 2, 25_001, 2, 25_001] {
+            let round = take_after(&mut waiting, 4096, is_long).expect("has jobs");
+            let tokens: Vec<usize> = round.jobs.iter().map(|job| job.estimated_tokens(0, 512)).collect();
+            assert_eq!((tokens, round.is_long), (vec![expected], expected > 2));
+            is_long = round.is_long;
+            waiting.extend(round.jobs);
+        }
+        // The pairs of a job before a long one make a round.
+        let (mut mixed, _mixed) = chunked(4);
+        mixed.work.pairs.push(("".into(), "x".repeat(100_000)));
+        let mut waiting = VecDeque::from([mixed]);
+        let mut round = take(&mut waiting, 4096).expect("has a job");
+        assert_eq!((&round.counts[..], round.is_long), (&[2][..], false));
+        round.jobs[0].scored.scores = vec![0.5; 2];
+        let round = take(&mut round.jobs.into(), 4096).expect("has a job");
+        assert_eq!((&round.counts[..], round.is_long), (&[1][..], true));
+        // A cut document has no chunks.
+        let (mut cut, _cut) = chunked(100_000);
+        cut.work.options.max_tokens_per_document = Some(1000);
+        let round = take(&mut VecDeque::from([cut]), 4096).expect("has a job");
+        assert_eq!((&round.counts[..], round.is_long), (&[2][..], false));
     }
 
     #[test]
@@ -169,9 +228,9 @@ mod tests {
         let (mut second, _second) = job(2, 4);
         second.work.instruction = Some("Be strict.".into());
         let mut waiting = VecDeque::from([first, second]);
-        let round = Round::take(&mut waiting, 100, 512).expect("has jobs");
+        let round = take(&mut waiting, 100).expect("has jobs");
         assert_eq!((round.counts, waiting.len()), (vec![2], 1));
-        let round = Round::take(&mut waiting, 100, 512).expect("has a job");
+        let round = take(&mut waiting, 100).expect("has a job");
         assert_eq!(round.jobs[0].work.instruction.as_deref(), Some("Be strict."));
     }
 
@@ -179,7 +238,7 @@ mod tests {
     fn an_instruction_counts_for_each_pair() {
         let (mut long, _receiver) = job(2, 4);
         long.work.instruction = Some("x".repeat(400).into());
-        let round = Round::take(&mut VecDeque::from([long]), 100, 512).expect("has a job");
+        let round = take(&mut VecDeque::from([long]), 100).expect("has a job");
         assert_eq!(round.counts, [1]);
     }
 
@@ -189,15 +248,15 @@ mod tests {
         drop(receiver);
         let (waits, _receiver) = job(1, 4);
         let mut waiting = VecDeque::from([gone, waits]);
-        assert_eq!(Round::take(&mut waiting, 100, 512).expect("has a job").counts, [1]);
-        assert!(Round::take(&mut waiting, 100, 512).is_none());
+        assert_eq!(take(&mut waiting, 100).expect("has a job").counts, [1]);
+        assert!(take(&mut waiting, 100).is_none());
     }
 
     #[test]
     fn an_error_ends_the_request_that_it_is_about() {
         let (first, mut first_receiver) = job(2, 4);
         let (second, mut second_receiver) = job(2, 4);
-        let round = Round { jobs: vec![first, second], counts: vec![2, 2] };
+        let round = Round { jobs: vec![first, second], counts: vec![2, 2], is_long: false };
         let left = round.without_failed(&Error::new(ErrorKind::Input, "wrong"));
         assert!(left.is_empty());
         assert!(first_receiver.try_recv().expect("is answered").is_err());
@@ -214,7 +273,7 @@ mod tests {
             let (first, first_receiver) = job(2, 4);
             let (mut second, second_receiver) = job(6, 4);
             second.scored.scores = vec![0.5; 3];
-            let round = Round { jobs: vec![first, second], counts: vec![2, 2] };
+            let round = Round { jobs: vec![first, second], counts: vec![2, 2], is_long: false };
             assert_eq!(round.without_failed(&error(range)).len(), 1);
             let mut receivers = [first_receiver, second_receiver];
             let answer = receivers[failed].try_recv().expect("is answered");
