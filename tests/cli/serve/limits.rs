@@ -1,8 +1,11 @@
 //! `ranklet serve`: limits of what one request may cost, each just above and just below.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::{DOCUMENTS, QUERY, Server, body, serve};
+use super::{Answer, DOCUMENTS, QUERY, Server, body, serve};
 
 #[track_caller]
 fn assert_right(server: &Server) {
@@ -61,4 +64,31 @@ fn highlights_are_those_of_no_more_sentences_than_a_request_may_have_documents()
     let best = ranked(json!({ "top_n": 1 }));
     assert_eq!(best.json()["results"][0]["highlights"].as_array().unwrap().len(), 1);
     assert_right(&server);
+}
+
+#[test]
+fn a_request_with_highlights_is_admitted_once() {
+    let server = serve(&["--max-queue", "1"]);
+    let sentences: Vec<String> =
+        (0..20).map(|number| format!("Paris has {number} bridges over its river. ")).collect();
+    let document = sentences.concat();
+    let highlighted = json!({ "query": QUERY, "documents": vec![document; 20], "highlights": 1 });
+    let other = body(json!({ "documents": vec!["word ".repeat(100); 20] }));
+    let answered = AtomicBool::new(false);
+    // Other requests try to take its place between its scores and its highlights.
+    std::thread::scope(|scope| {
+        let request = server.send("POST", "/v1/rerank", &[], &highlighted.to_string());
+        std::thread::sleep(Duration::from_millis(50));
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !answered.load(Ordering::Relaxed) {
+                    server.post("/v1/rerank", &other);
+                }
+            });
+        }
+        let answer = Answer::read(request);
+        answered.store(true, Ordering::Relaxed);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.json()["results"][0]["highlights"].as_array().unwrap().len(), 1);
+    });
 }

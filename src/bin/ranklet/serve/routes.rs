@@ -22,7 +22,7 @@ use super::dialect::Dialect;
 use super::http_error::HttpError;
 use super::metrics::Metrics;
 use super::requests::{Limits, RerankRequest, ScoreRequest, without_inputs};
-use super::scheduler::{QueueFull, Scheduler, Scored, Work};
+use super::scheduler::{Admission, QueueFull, Scheduler, Scored, Work};
 
 /// The settings of a server.
 #[derive(Debug)]
@@ -200,7 +200,7 @@ impl Server {
         let options = self.document_options(request.max_tokens_per_document);
         let (instruction, scores) = (self.instruction(request.instruction), request.scores);
         let work = Work { pairs: request.pairs, options, instruction, scores, deadline: None };
-        let scored = self.score(work, dialect, Some(request.documents_field)).await?;
+        let scored = self.score(&self.admit()?, work, dialect, Some(request.documents_field)).await?;
         self.metrics.count_scored(&scored, started.elapsed());
         Ok(Json(score_body(&scored.scores, scored.tokens, &self.settings.model)).into_response())
     }
@@ -230,7 +230,8 @@ impl Server {
         let deadline = request.deadline.map(|limit| Deadline::after(limit).begun(started.elapsed()));
         let scores = request.scores;
         let work = Work { pairs, options, instruction: instruction.clone(), scores, deadline };
-        let mut scored = self.score(work, *dialect, Some(request.documents_field)).await?;
+        let admission = self.admit()?;
+        let mut scored = self.score(&admission, work, *dialect, Some(request.documents_field)).await?;
         let mut scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
         scores.resize(request.documents.len(), None);
         let ranking =
@@ -245,7 +246,7 @@ impl Server {
             self.check_sentences(sentences.len())?;
             let pairs = sentences.into_iter().map(|text| (Arc::clone(&query), text)).collect();
             let work = Work { pairs, options, instruction, scores: request.scores, deadline };
-            let scored_sentences = self.score(work, *dialect, None).await?;
+            let scored_sentences = self.score(&admission, work, *dialect, None).await?;
             let best = plan.best(scored_sentences.scores.iter().copied().map(Some), *count);
             highlights = best.into_iter().map(|best| best.is_complete.then_some(best.highlights)).collect();
             scored.tokens += scored_sentences.tokens;
@@ -309,21 +310,35 @@ impl Server {
         self.blocking.run(plan).await?.map_err(|error| HttpError::of(&error, dialect, None))
     }
 
-    /// Scores pairs when it is their turn. If the client goes away, this is dropped and ends the work. `field` is the name of the
-    /// field that has the documents of the pairs.
-    async fn score(&self, work: Work, dialect: Dialect, field: Option<&str>) -> Result<Scored, HttpError> {
+    /// Admits a request until its answer.
+    ///
+    /// # Errors
+    /// 429 if too many requests are under way.
+    fn admit(&self) -> Result<Admission, HttpError> {
+        self.scheduler.admit().map_err(|QueueFull| {
+            HttpError::retry(StatusCode::TOO_MANY_REQUESTS, "too many requests are waiting", 1)
+        })
+    }
+
+    /// Scores pairs of a request when it is their turn. If the client goes away, this is dropped and ends the work. `field` is
+    /// the name of the field that has the documents of the pairs.
+    async fn score(
+        &self,
+        admission: &Admission,
+        work: Work,
+        dialect: Dialect,
+        field: Option<&str>,
+    ) -> Result<Scored, HttpError> {
         let failed = |error| HttpError::of(&error, dialect, field);
         self.reranker.check_scores(work.scores).map_err(failed)?;
         self.reranker.check_instruction(work.instruction.as_deref()).map_err(failed)?;
         let deadline = work.deadline;
-        let mut receiver = self.scheduler.submit(work).map_err(|QueueFull| {
-            HttpError::retry(StatusCode::TOO_MANY_REQUESTS, "too many requests are waiting", 1)
-        })?;
+        let mut receiver = admission.submit(work);
         let stopped = |_| HttpError::internal();
         if let Some(deadline) = deadline {
             match tokio::time::timeout(deadline.remaining(), &mut receiver).await {
                 Ok(scored) => return scored.map_err(stopped)?.map_err(failed),
-                Err(_) => self.scheduler.end_late_jobs(),
+                Err(_) => admission.end_late_jobs(),
             }
         }
         receiver.await.map_err(stopped)?.map_err(failed)

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ranklet::{Reranker, Result, ScoringSpeed};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use job::{Job, RoundLimits};
 use round::Round;
@@ -19,13 +19,17 @@ pub(super) use job::{Scored, Work};
 
 /// Hands requests to the thread that scores them.
 #[derive(Debug, Clone)]
-pub(super) struct Scheduler(Arc<Queue>);
+pub(super) struct Scheduler {
+    queue: Arc<Queue>,
+    /// A permit for each request that may be under way.
+    permits: Arc<Semaphore>,
+    max_requests: usize,
+}
 
 #[derive(Debug)]
 struct Queue {
     state: Mutex<State>,
     has_jobs: Condvar,
-    max_jobs: usize,
     limits: RoundLimits,
 }
 
@@ -33,29 +37,31 @@ struct Queue {
 struct State {
     /// Requests that wait for their turn, the next one first.
     waiting: VecDeque<Job>,
-    /// Number of requests in the current round.
-    in_round: usize,
     /// Whether the last round was one for a long pair.
     was_long: bool,
     /// The speed of the rounds so far.
     speed: ScoringSpeed,
 }
 
-/// The error for more requests than the queue takes.
+/// The right of a request to have its pairs scored. It may submit several times, one after the other.
+#[derive(Debug)]
+pub(super) struct Admission {
+    queue: Arc<Queue>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// The error for more requests than allowed.
 #[derive(Debug)]
 pub(super) struct QueueFull;
 
 impl Scheduler {
     /// Starts the thread. It scores about `max_batch_tokens` tokens before other requests take their turn.
-    pub(super) fn start(reranker: Arc<Reranker>, max_batch_tokens: usize, max_jobs: usize) -> Self {
+    pub(super) fn start(reranker: Arc<Reranker>, max_batch_tokens: usize, max_requests: usize) -> Self {
+        let max_requests = max_requests.min(Semaphore::MAX_PERMITS);
         let queue = Arc::new(Queue {
             state: Mutex::default(),
             has_jobs: Condvar::new(),
-            max_jobs,
-            limits: RoundLimits {
-                batch_tokens: max_batch_tokens,
-                max_length: reranker.info().max_length,
-            },
+            limits: RoundLimits { batch_tokens: max_batch_tokens, max_length: reranker.info().max_length },
         });
         let served = Arc::clone(&queue);
         thread::spawn(move || {
@@ -69,38 +75,42 @@ impl Scheduler {
                 served.end_round(jobs, tokens, started.elapsed());
             }
         });
-        Self(queue)
+        Self { queue, permits: Arc::new(Semaphore::new(max_requests)), max_requests }
     }
 
-    /// Adds a request. The receiver gets its scores; dropping it ends the work.
+    /// Admits a request, until the admission is dropped.
     ///
     /// # Errors
     /// [`QueueFull`] if as many requests as allowed are under way.
-    pub(super) fn submit(&self, work: Work) -> Result<oneshot::Receiver<Result<Scored>>, QueueFull> {
+    pub(super) fn admit(&self) -> Result<Admission, QueueFull> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| QueueFull)?;
+        Ok(Admission { queue: Arc::clone(&self.queue), _permit: permit })
+    }
+
+    /// Number of requests under way.
+    pub(super) fn pending(&self) -> usize {
+        self.max_requests - self.permits.available_permits()
+    }
+}
+
+impl Admission {
+    /// Adds pairs of the request to the queue. The receiver gets their scores; dropping it ends the work.
+    pub(super) fn submit(&self, work: Work) -> oneshot::Receiver<Result<Scored>> {
         let (reply, receiver) = oneshot::channel();
         if work.pairs.is_empty() {
             let _ = reply.send(Ok(Scored::default()));
-            return Ok(receiver);
+            return receiver;
         }
-        let mut state = self.0.lock();
+        let mut state = self.queue.lock();
         state.waiting.retain(|job| !job.reply.is_closed());
-        if state.waiting.len() + state.in_round >= self.0.max_jobs {
-            return Err(QueueFull);
-        }
         state.waiting.push_back(Job { work, scored: Scored::default(), long_pair: None, reply });
-        self.0.has_jobs.notify_one();
-        Ok(receiver)
+        self.queue.has_jobs.notify_one();
+        receiver
     }
 
     /// Answers the waiting requests whose deadline has passed. Those of the current round are answered at its end.
     pub(super) fn end_late_jobs(&self) {
-        self.0.lock().answer_finished();
-    }
-
-    /// Number of requests that are scored or wait.
-    pub(super) fn pending(&self) -> usize {
-        let state = self.0.lock();
-        state.waiting.len() + state.in_round
+        self.queue.lock().answer_finished();
     }
 }
 
@@ -117,7 +127,6 @@ impl Queue {
             let max_tokens = state.round_tokens(self.limits.batch_tokens);
             let was_long = state.was_long;
             if let Some(round) = Round::take(&mut state.waiting, max_tokens, self.limits, was_long) {
-                state.in_round = round.jobs.len();
                 state.was_long = round.is_long;
                 return round;
             }
@@ -128,7 +137,6 @@ impl Queue {
     /// Answers the finished requests of a round. The others go to the end of the queue, so that each gets its turn.
     fn end_round(&self, jobs: Vec<Job>, tokens: usize, time: Duration) {
         let mut state = self.lock();
-        state.in_round = 0;
         state.speed.count(tokens, time);
         state.waiting.extend(jobs);
         state.answer_finished();
