@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::scored_pairs::ScoreOptions;
-use super::{Pairs, PartialScores, Reranker};
-use crate::engine::clock::now_ms;
+use super::{Deadline, Pairs, PartialScores, Reranker};
 use crate::error::Result;
 use crate::explain::{Highlight, Highlights};
 use crate::options::RankOptions;
@@ -61,7 +60,7 @@ impl Reranker {
         options: RerankOptions<'_>,
     ) -> Result<Reranking> {
         let RerankOptions { rank, min_score, deadline, fuse, highlights } = options;
-        let start_ms = now_ms();
+        let until = deadline.map(Deadline::after);
         self.check_rankable()?;
         let selection = Selection { top_n: rank.top_n, min_score, fuse };
         selection.check(documents.len())?;
@@ -88,8 +87,7 @@ impl Reranker {
         let highlights = if highlights == 0 {
             Highlights::default()
         } else {
-            let passed = Duration::from_secs_f64((now_ms() - start_ms).max(0.0) / 1000.0);
-            let deadline = deadline.map(|limit| limit.saturating_sub(passed));
+            let deadline = until.as_ref().map(Deadline::remaining);
             let text = |result: &Ranked| (documents[result.index].as_ref(), scores[result.index]);
             let texts: Vec<_> = results.iter().map(text).collect();
             let options = ScoreOptions { deadline, ..options };

@@ -78,7 +78,9 @@ fn a_request_with_highlights_is_admitted_once() {
     // Other requests try to take its place between its scores and its highlights.
     std::thread::scope(|scope| {
         let request = server.send("POST", "/v1/rerank", &[], &highlighted.to_string());
-        std::thread::sleep(Duration::from_millis(50));
+        while !server.request("GET", "/metrics", &[], "").body.contains("ranklet_requests_pending 1\n") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         for _ in 0..3 {
             scope.spawn(|| {
                 while !answered.load(Ordering::Relaxed) {

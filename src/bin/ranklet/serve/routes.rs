@@ -198,8 +198,8 @@ impl Server {
         let read = move || ScoreRequest::read(body::json_object(&bytes)?, limits);
         let request = self.blocking.run(read).await??;
         let options = self.document_options(request.max_tokens_per_document);
-        let (instruction, scores) = (self.instruction(request.instruction), request.scores);
-        let work = Work { pairs: request.pairs, options, instruction, scores, deadline: None };
+        let (instruction, kind) = (self.instruction(request.instruction), request.scores);
+        let work = Work { pairs: request.pairs, options, instruction, kind, deadline: None };
         let scored = self.score(&self.admit()?, work, dialect, Some(request.documents_field)).await?;
         self.metrics.count_scored(&scored, started.elapsed());
         Ok(Json(score_body(&scored.scores, scored.tokens, &self.settings.model)).into_response())
@@ -228,8 +228,8 @@ impl Server {
         let mut sentences_of = request.highlights.map(|count| (count, texts.clone()));
         let pairs = texts.into_iter().map(|text| (Arc::clone(&query), text)).collect();
         let deadline = request.deadline.map(|limit| Deadline::after(limit).begun(started.elapsed()));
-        let scores = request.scores;
-        let work = Work { pairs, options, instruction: instruction.clone(), scores, deadline };
+        let kind = request.scores;
+        let work = Work { pairs, options, instruction: instruction.clone(), kind, deadline };
         let admission = self.admit()?;
         let mut scored = self.score(&admission, work, *dialect, Some(request.documents_field)).await?;
         let mut scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
@@ -245,7 +245,7 @@ impl Server {
             let sentences = plan.take_texts();
             self.check_sentences(sentences.len())?;
             let pairs = sentences.into_iter().map(|text| (Arc::clone(&query), text)).collect();
-            let work = Work { pairs, options, instruction, scores: request.scores, deadline };
+            let work = Work { pairs, options, instruction, kind, deadline };
             let scored_sentences = self.score(&admission, work, *dialect, None).await?;
             let best = plan.best(scored_sentences.scores.iter().copied().map(Some), *count);
             highlights = best.into_iter().map(|best| best.is_complete.then_some(best.highlights)).collect();
@@ -330,7 +330,7 @@ impl Server {
         field: Option<&str>,
     ) -> Result<Scored, HttpError> {
         let failed = |error| HttpError::of(&error, dialect, field);
-        self.reranker.check_scores(work.scores).map_err(failed)?;
+        self.reranker.check_scores(work.kind).map_err(failed)?;
         self.reranker.check_instruction(work.instruction.as_deref()).map_err(failed)?;
         let deadline = work.deadline;
         let mut receiver = admission.submit(work);

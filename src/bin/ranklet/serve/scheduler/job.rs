@@ -15,7 +15,8 @@ pub(in crate::serve) struct Work {
     pub(in crate::serve) options: DocumentOptions,
     /// The instruction; `None` for the default of the model's files.
     pub(in crate::serve) instruction: Option<Arc<str>>,
-    pub(in crate::serve) scores: Scores,
+    /// The kind of scores.
+    pub(in crate::serve) kind: Scores,
     pub(in crate::serve) deadline: Option<Deadline>,
 }
 

@@ -24,13 +24,13 @@ impl LongPair {
         let next = job.next_pair();
         let (query, document) = &mut job.work.pairs[next];
         let (query, document) = (Arc::clone(query), std::mem::take(document));
-        let (options, scores) = (job.work.options, job.work.scores);
+        let (options, kind) = (job.work.options, job.work.kind);
         let (instruction, deadline) = (job.work.instruction.clone(), job.work.deadline);
         let reranker = Arc::clone(reranker);
         Self(Box::pin(async move {
             let pairs = Pairs::Each { pairs: vec![(query.as_ref().into(), document.into())], options };
             let options = ScoreOptions {
-                scores,
+                scores: kind,
                 instruction: instruction.as_deref(),
                 deadline: deadline.as_ref().map(Deadline::remaining),
                 max_batch_tokens: Some(limits.batch_tokens),

@@ -33,7 +33,7 @@ impl Round {
             let job = waiting.remove(first)?;
             return Some(Self { jobs: vec![job], counts: vec![1], is_long: true });
         }
-        let Work { options, scores, ref instruction, .. } = waiting[first].work;
+        let Work { options, kind, ref instruction, .. } = waiting[first].work;
         let instruction = instruction.clone();
         let mut counts = vec![0; waiting.len()];
         let mut tokens = 0;
@@ -44,7 +44,7 @@ impl Round {
                 let pair = job.next_pair() + *count;
                 if tokens < max_tokens
                     && job.work.options == options
-                    && job.work.scores == scores
+                    && job.work.kind == kind
                     && job.work.instruction == instruction
                     && pair < job.work.pairs.len()
                     && !job.is_long(pair, limits)
@@ -83,12 +83,12 @@ impl Round {
             .flat_map(|(job, count)| job.work.pairs[job.next_pair()..][..*count].iter());
         let pairs =
             pairs.map(|(query, document)| (query.as_ref().into(), document.as_str().into())).collect();
-        let Some(Job { work: Work { options, instruction, scores, .. }, .. }) = self.jobs.first() else {
+        let Some(Job { work: Work { options, instruction, kind, .. }, .. }) = self.jobs.first() else {
             return Ok(ScoredPairs::default());
         };
         let pairs = Pairs::Each { pairs, options: *options };
         let instruction = instruction.as_deref();
-        let options = ScoreOptions { scores: *scores, instruction, ..ScoreOptions::default() };
+        let options = ScoreOptions { scores: *kind, instruction, ..ScoreOptions::default() };
         reranker.score_pairs_blocking(pairs, options)
     }
 
@@ -144,7 +144,7 @@ mod tests {
         let pairs = vec![(Arc::from(""), "x".repeat(bytes)); pairs];
         (
             Job {
-                work: Work { pairs, options, instruction: None, scores: Scores::Raw, deadline: None },
+                work: Work { pairs, options, instruction: None, kind: Scores::Raw, deadline: None },
                 scored: Scored::default(),
                 long_pair: None,
                 reply,
