@@ -61,9 +61,46 @@ fn deep_bodies_and_bodies_of_many_bytes_are_refused() {
     assert_right(&server);
     // The size of chunks is not known when they begin.
     let chunk = format!("{:x}\r\n{}\r\n", 200_000, " ".repeat(200_000));
-    let huge = send_part(&server, "transfer-encoding: chunked", &format!("{chunk}{chunk}"));
+    let huge = send_part(&server, "transfer-encoding: chunked", &format!("{chunk}{chunk}0\r\n\r\n"));
     Answer::read(huge).expect_error(413, "more than 300000 bytes");
     assert_right(&server);
+}
+
+/// The bodies are larger than what the system buffers of a connection.
+#[test]
+fn a_client_that_sends_its_whole_body_first_reads_why_it_was_refused() {
+    let server = serve(&["--max-body-bytes", "1000000", "--api-key", "key"]);
+    let body = " ".repeat(17 << 20);
+    let key = ("authorization", "Bearer key");
+    for (method, path, key, status, message) in [
+        ("POST", "/v1/rerank", key, 413, "more than 1000000 bytes"),
+        ("POST", "/v1/rerank", ("authorization", "Bearer other"), 401, "the API key is wrong"),
+        ("POST", "/nothing", key, 404, "known paths are /rerank,"),
+        ("PUT", "/score", key, 405, "answers POST only"),
+    ] {
+        server.request(method, path, &[key], &body).expect_error(status, message);
+    }
+    let chunk = format!("{:x}\r\n{body}\r\n", body.len());
+    let headers = "authorization: Bearer key\r\ntransfer-encoding: chunked";
+    let chunked = send_part(&server, headers, &format!("{chunk}0\r\n\r\n"));
+    Answer::read(chunked).expect_error(413, "more than 1000000 bytes");
+}
+
+#[test]
+fn a_refused_body_is_not_read_for_ever() {
+    let server = serve(&["--max-body-bytes", "1000"]);
+    let headers = "content-length: 1000000000000";
+    // Until the time for a body has passed, and up to some bytes.
+    let mut endless = send_part(&server, headers, "{");
+    let part = vec![b' '; 1 << 20];
+    let sent = (0..1000).position(|_| endless.write_all(&part).is_err());
+    assert!(sent.is_some_and(|parts| parts >= 64), "{sent:?}");
+    let server = serve(&["--max-body-bytes", "1000", "--body-timeout-ms", "300"]);
+    Answer::read(send_part(&server, headers, "{")).expect_error(413, "more than 1000 bytes");
+    // A client that waits before it sends the body reads the answer first.
+    let server = serve(&["--max-body-bytes", "1000", "--body-timeout-ms", "600000"]);
+    let waiting = send_part(&server, &format!("{headers}\r\nexpect: 100-continue"), "");
+    Answer::read(waiting).expect_error(413, "more than 1000 bytes");
 }
 
 #[cfg(unix)]

@@ -2,20 +2,26 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ranklet::JsonValue;
 use ranklet::internals::{json_problem, parse_json};
 
 use super::fields::JsonObject;
 use super::http_error::HttpError;
 
+/// Maximum number of bytes that [`discard`] reads.
+const MAX_DISCARDED_BYTES: usize = 64 << 20;
+/// Maximum time that [`discard`] waits for the next bytes: the default of nginx's `lingering_timeout`.
+const MAX_DISCARD_PAUSE: Duration = Duration::from_secs(5);
+
 /// Receives a body.
 ///
 /// # Errors
 /// 413 for more than `max` bytes, 400 for a body that takes longer than `timeout` or is cut off.
 pub(super) async fn receive(
-    request: Request<Body>,
+    request: Request<&mut Body>,
     max: usize,
     timeout: Duration,
 ) -> Result<Bytes, HttpError> {
@@ -28,12 +34,29 @@ pub(super) async fn receive(
     if length.is_some_and(|length| length > max) {
         return Err(too_large());
     }
-    match tokio::time::timeout(timeout, to_bytes(request.into_body(), max)).await {
+    match tokio::time::timeout(timeout, Limited::new(request.into_body(), max).collect()).await {
         Err(_) => Err(bad(format!("the body did not arrive within {} ms", timeout.as_millis()))),
-        Ok(Err(error)) if is_over_limit(&error) => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(bad("the body was cut off")),
-        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
     }
+}
+
+/// Reads and discards the rest of a body for some time. Without it, the connection of a request that is refused early would
+/// close at once, and a client that reads the answer only after it has sent the body would find a broken connection.
+pub(super) fn discard(mut body: Body, timeout: Duration) {
+    if body.is_end_stream() {
+        return;
+    }
+    let rest = async move {
+        let mut bytes = 0;
+        while let Ok(Some(Ok(frame))) = tokio::time::timeout(MAX_DISCARD_PAUSE, body.frame()).await
+            && bytes < MAX_DISCARDED_BYTES
+        {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    tokio::spawn(tokio::time::timeout(timeout, rest));
 }
 
 /// Reads a body that is a JSON object.
@@ -54,9 +77,4 @@ pub(super) fn json_object(bytes: &[u8]) -> Result<JsonObject, HttpError> {
 
 fn bad(message: impl Into<String>) -> HttpError {
     HttpError::new(StatusCode::BAD_REQUEST, message)
-}
-
-/// Returns whether reading a body failed because it has more bytes than the limit.
-fn is_over_limit(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }

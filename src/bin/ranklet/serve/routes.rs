@@ -102,8 +102,21 @@ pub(super) fn router(server: Arc<Server>) -> Router {
     Router::new().fallback(answer).layer(cors).with_state(server)
 }
 
-/// Answers a request. Slashes at the end of its path are part of no route.
+/// Answers a request. Discards what its handler has left of the body, unless the client waits for `100 Continue` before it
+/// sends the body.
 async fn answer(State(server): State<Arc<Server>>, request: Request<Body>) -> Response<Body> {
+    let started = Instant::now();
+    let (head, mut body) = request.into_parts();
+    let is_sending = !head.headers.contains_key(header::EXPECT);
+    let response = route(&server, Request::from_parts(head, &mut body)).await;
+    if is_sending {
+        body::discard(body, server.settings.body_timeout.saturating_sub(started.elapsed()));
+    }
+    response
+}
+
+/// Answers a request by its path. Slashes at the end of the path are part of no route.
+async fn route(server: &Server, request: Request<&mut Body>) -> Response<Body> {
     let path = request.uri().path().trim_end_matches('/');
     let Some((path, route)) = ROUTES.into_iter().find(|(known, _)| *known == path) else {
         return unknown_path(request.uri().path());
@@ -154,7 +167,7 @@ fn failure(dialect: Dialect, error: &HttpError) -> Response<Body> {
 }
 
 impl Server {
-    async fn answer(&self, path: &'static str, route: Route, request: Request<Body>) -> Response<Body> {
+    async fn answer(&self, path: &'static str, route: Route, request: Request<&mut Body>) -> Response<Body> {
         let mut dialect = Dialect::Documents;
         let response = match self.respond(path, route, request, &mut dialect).await {
             Ok(response) => response,
@@ -168,7 +181,7 @@ impl Server {
         &self,
         path: &'static str,
         route: Route,
-        request: Request<Body>,
+        request: Request<&mut Body>,
         dialect: &mut Dialect,
     ) -> Result<Response<Body>, HttpError> {
         let model = self.settings.model.as_str();
@@ -190,7 +203,7 @@ impl Server {
 
     async fn score_pairs(
         &self,
-        request: Request<Body>,
+        request: Request<&mut Body>,
         dialect: Dialect,
     ) -> Result<Response<Body>, HttpError> {
         let started = Instant::now();
@@ -208,7 +221,7 @@ impl Server {
     async fn rerank(
         &self,
         path: &'static str,
-        request: Request<Body>,
+        request: Request<&mut Body>,
         dialect: &mut Dialect,
     ) -> Result<Response<Body>, HttpError> {
         let started = Instant::now();
@@ -257,7 +270,7 @@ impl Server {
         Ok(Json(body).into_response())
     }
 
-    async fn receive(&self, request: Request<Body>) -> Result<Bytes, HttpError> {
+    async fn receive(&self, request: Request<&mut Body>) -> Result<Bytes, HttpError> {
         body::receive(request, self.settings.max_body_bytes, self.settings.body_timeout).await
     }
 
