@@ -76,6 +76,14 @@ impl Job {
         }
     }
 
+    /// The number of bytes that are tokenized for a pair: without the query if the pair before it in the round, `previous`,
+    /// has the same.
+    pub(super) fn text_bytes(&self, pair: usize, previous: Option<usize>) -> usize {
+        let (query, document) = &self.work.pairs[pair];
+        let is_known = previous.is_some_and(|previous| Arc::ptr_eq(query, &self.work.pairs[previous].0));
+        document.len() + if is_known { 0 } else { query.len() }
+    }
+
     /// Whether a pair has several chunks and more tokens than a round, so that it takes several rounds.
     pub(super) fn is_long(&self, pair: usize, limits: RoundLimits) -> bool {
         let has_begun = self.long_pair.is_some() && pair == self.next_pair();

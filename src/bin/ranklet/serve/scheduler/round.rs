@@ -8,6 +8,10 @@ use ranklet::{Error, ErrorItem, ErrorKind, Pairs, Reranker, Result, ScoreOptions
 
 use super::job::{Job, RoundLimits, Work};
 
+/// Maximum bytes of the texts that share a round, for each token that it may have. The tokenizer reads a word to its end, so a
+/// text without spaces takes the time of its bytes, however few tokens the model reads of it.
+const MAX_BYTES_PER_TOKEN: usize = 64;
+
 /// Some pairs of some requests, which are scored together, or one micro-batch of a long pair.
 pub(super) struct Round {
     pub(super) jobs: Vec<Job>,
@@ -18,9 +22,9 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// Takes pairs from requests in turns, one at a time, until they have about `max_tokens` tokens. All of them have the
-    /// options and the instruction of the first request. After a round of such pairs, a long pair is next, and after a round
-    /// for a long pair, the others are. Returns `None` if no request waits.
+    /// Takes pairs from requests in turns, one at a time, until they have about `max_tokens` tokens, or texts of
+    /// many bytes. All of them have the options and the instruction of the first request. After a round of such pairs, a long
+    /// pair is next, and after a round for a long pair, the others are. Returns `None` if no request waits.
     pub(super) fn take(
         waiting: &mut VecDeque<Job>,
         max_tokens: usize,
@@ -36,7 +40,8 @@ impl Round {
         let Work { options, kind, ref instruction, .. } = waiting[first].work;
         let instruction = instruction.clone();
         let mut counts = vec![0; waiting.len()];
-        let mut tokens = 0;
+        let (mut tokens, mut bytes) = (0, 0);
+        let max_bytes = max_tokens.saturating_mul(MAX_BYTES_PER_TOKEN);
         let mut is_filling = true;
         while is_filling {
             is_filling = false;
@@ -49,6 +54,14 @@ impl Round {
                     && pair < job.work.pairs.len()
                     && !job.is_long(pair, limits)
                 {
+                    // The first pair needs its time in any round.
+                    if tokens > 0 {
+                        let text_bytes = job.text_bytes(pair, (*count > 0).then(|| pair - 1));
+                        if bytes + text_bytes > max_bytes {
+                            continue;
+                        }
+                        bytes += text_bytes;
+                    }
                     tokens += job.estimated_tokens(pair, limits.max_length);
                     *count += 1;
                     is_filling = true;
@@ -179,13 +192,36 @@ mod tests {
 
     #[test]
     fn a_long_pair_counts_as_the_tokens_that_the_model_reads() {
-        let (long, _receiver) = job(20, 100_000);
+        let (long, _receiver) = job(20, 10_000);
         let round = take(&mut VecDeque::from([long]), 4096).expect("has a job");
         assert_eq!(round.counts, [8]);
         let (mut chunked, _receiver) = job(20, 4096);
         chunked.work.options.long_documents = LongDocuments::Chunk;
         let round = take(&mut VecDeque::from([chunked]), 4096).expect("has a job");
         assert_eq!(round.counts, [4]);
+    }
+
+    #[test]
+    fn a_round_ends_after_many_bytes_of_texts() {
+        let ((long, _long), (other, _other), (short, _short)) =
+            (job(16, 1_000_000), job(16, 1_000_000), job(1, 4));
+        let mut waiting = VecDeque::from([long, other, short]);
+        let round = take(&mut waiting, 4096).expect("has jobs");
+        assert_eq!((round.counts, waiting.len()), (vec![1, 1], 1));
+        assert_eq!(waiting[0].work.pairs.len(), 16);
+        let (several, _several) = job(16, 100_000);
+        let round = take(&mut VecDeque::from([several]), 4096).expect("has a job");
+        assert_eq!(round.counts, [3]);
+        // A query is tokenized once for consecutive pairs that share it.
+        for (is_shared, expected) in [(true, 8), (false, 3)] {
+            let (mut job, _receiver) = job(16, 4);
+            let query: Arc<str> = "x".repeat(100_000).into();
+            for pair in &mut job.work.pairs {
+                pair.0 = if is_shared { Arc::clone(&query) } else { query.as_ref().into() };
+            }
+            let round = take(&mut VecDeque::from([job]), 4096).expect("has a job");
+            assert_eq!(round.counts, [expected]);
+        }
     }
 
     #[test]
