@@ -1,6 +1,6 @@
 //! `ranklet serve` when clients or the model fail: each fault has its answer, and the next request is right.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::time::Duration;
@@ -106,7 +106,6 @@ fn a_refused_body_is_not_read_for_ever() {
 #[cfg(unix)]
 #[test]
 fn requests_under_way_keep_a_server_that_stops_for_some_time_only() {
-    use std::io::Read;
     use std::process::Command;
     use std::time::Instant;
 
@@ -184,7 +183,7 @@ fn write_failing_model(folder: &Path) {
 fn a_model_that_fails_for_a_request_answers_the_others() {
     let folder = tempfile::tempdir().unwrap();
     write_failing_model(folder.path());
-    let server = serve(&["--model", folder.path().to_str().unwrap(), "--dtype", "f32"]);
+    let mut server = serve(&["--model", folder.path().to_str().unwrap(), "--dtype", "f32"]);
     let words = ["Paris", "France", "capital", "the", "of", "is", "a", "Berlin", "Germany", "yellow"];
     let bodies: Vec<Value> =
         words.iter().map(|word| json!({ "query": "Paris", "documents": [word] })).collect();
@@ -203,6 +202,17 @@ fn a_model_that_fails_for_a_request_answers_the_others() {
     assert_eq!(answers, statuses);
     let score = &server.post("/v1/rerank", &bodies[working]).json()["results"][0]["relevance_score"];
     assert!(score.as_f64().unwrap().is_finite());
+
+    // The operator reads the cause, once per answer.
+    server.process.kill().unwrap();
+    let mut messages = String::new();
+    server.process.stderr.take().unwrap().read_to_string(&mut messages).unwrap();
+    let failures = 2 * statuses.iter().filter(|status| **status == 500).count() + 1;
+    let lines: Vec<&str> = messages.lines().collect();
+    assert!(
+        lines.len() == failures && lines.iter().all(|line| line.contains("cannot score this input")),
+        "{messages}"
+    );
 }
 
 #[track_caller]

@@ -4,6 +4,7 @@ use axum::http::{HeaderName, StatusCode, header};
 use ranklet::{Error, ErrorKind};
 
 use super::dialect::Dialect;
+use crate::terminal;
 
 /// An answer with a status of 400 or more. The message is for the client.
 #[derive(Debug)]
@@ -33,8 +34,8 @@ impl HttpError {
     }
 
     /// Returns the answer to an error of the reranker. The client gets the text of an error about the request's fields;
-    /// the text of any other error stays on the server. `field` is the name of the field that has the items of errors; `None`
-    /// if the request has no such field.
+    /// the text of any other error is for the operator, on stderr. `field` is the name of the field that has the items of
+    /// errors; `None` if the request has no such field.
     pub(super) fn of(error: &Error, dialect: Dialect, field: Option<&str>) -> Self {
         match error.kind() {
             ErrorKind::Input | ErrorKind::Unsupported => {
@@ -43,10 +44,15 @@ impl HttpError {
                 let message = format!("{}{}", place.unwrap_or_default(), error.context());
                 Self::new(dialect.wrong_field(), message)
             }
-            ErrorKind::DeviceLost | ErrorKind::OutOfMemory => {
-                Self::retry(StatusCode::SERVICE_UNAVAILABLE, "the model is not available", 5)
+            kind => {
+                terminal::status(&format!("ranklet: {error}"));
+                match kind {
+                    ErrorKind::DeviceLost | ErrorKind::OutOfMemory => {
+                        Self::retry(StatusCode::SERVICE_UNAVAILABLE, "the model is not available", 5)
+                    }
+                    _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the model failed"),
+                }
             }
-            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the model failed"),
         }
     }
 }
