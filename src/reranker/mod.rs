@@ -182,7 +182,7 @@ impl Reranker {
     /// Checks that the model has scores of a kind.
     ///
     /// # Errors
-    /// `unsupported` for probabilities of a model without a calibration; `config` for its own scores if their activation is
+    /// `unsupported` for probabilities of a model without a calibration, and for its own scores if their activation is
     /// unknown.
     pub fn check_scores(&self, scores: Scores) -> Result<()> {
         self.session.activation.of(scores).map(|_| ())

@@ -169,9 +169,9 @@ impl<'a> ScoringRun<'a> {
     /// If the GPU fails and the CPU takes over, the run begins again: see [`PartialScores::restarted`].
     ///
     /// # Errors
-    /// As [`Reranker::score`]; `config` if the model's activation is unknown and its own scores are requested; `unsupported` for an instruction that the model does not take; `input` for chunks with a
-    /// model of several labels, whose chunks have no order. The pairs of a failed step stay unscored; the reranker
-    /// stays usable.
+    /// As [`Reranker::score`]; `unsupported` if the model's activation is unknown and its own scores are requested,
+    /// or for an instruction that the model does not take; `input` for chunks with a model of several labels, whose chunks
+    /// have no order. The pairs of a failed step stay unscored; the reranker stays usable.
     pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<PartialScores>> {
         let session = reranker.session();
         if self.done() == self.len() || self.deadline.is_some_and(|deadline| deadline.has_passed()) {

@@ -135,7 +135,7 @@ fn an_unknown_activation_stops_only_the_models_own_scores() {
     let sigmoids = reranker.score_blocking(&expected.pairs, Scores::Sigmoid).unwrap();
     assert!(sigmoids.iter().all(|score| (0.0..=1.0).contains(score)));
     let error = reranker.score_blocking(&expected.pairs, Scores::Model).unwrap_err();
-    assert_eq!((error.kind(), error.item()), (ErrorKind::Config, None), "{error}");
+    assert_eq!((error.kind(), error.item()), (ErrorKind::Unsupported, None), "{error}");
     for mention in ["Tanhshrink", "config.json", "raw"] {
         assert!(error.context().contains(mention), "{error}");
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::checkpoint::Calibration;
 use crate::checkpoint::json::Object;
-use crate::error::{Error, Result, config, unsupported};
+use crate::error::{Error, Result, unsupported};
 use crate::options::Scores;
 
 /// A function of torch on a row: it turns the logits of a pair into scores, or follows a dense layer of a chain.
@@ -77,8 +77,8 @@ impl ModelActivation {
     /// Returns the function for a kind of scores.
     ///
     /// # Errors
-    /// `config` for the model's own scores if their activation is unknown; `unsupported` for probabilities of a model
-    /// without a calibration.
+    /// `unsupported` for the model's own scores if their activation is unknown, and for probabilities of a model without a
+    /// calibration.
     pub(crate) fn of(&self, scores: Scores) -> Result<ScoreFunction> {
         match (scores, &self.error, self.calibration) {
             (Scores::Raw, ..) => Ok(ScoreFunction::Activation(ScoreActivation::Identity)),
@@ -173,7 +173,7 @@ impl ScoreActivation {
 }
 
 fn unknown(path: &str) -> Error {
-    config(format!(
+    unsupported(format!(
         "the activation {path:?} is not one of torch.nn that this build has (docs/models.md lists them), so only raw \
          scores and sigmoids can be had: request them with `scores`"
     ))
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(resolved.of(Scores::Raw), Ok(ScoreFunction::Activation(ScoreActivation::Identity)));
         assert_eq!(resolved.of(Scores::Sigmoid), Ok(ScoreFunction::Activation(ScoreActivation::Sigmoid)));
         let error = resolved.of(Scores::Model).unwrap_err();
-        assert_eq!(error.kind(), crate::ErrorKind::Config);
+        assert_eq!(error.kind(), crate::ErrorKind::Unsupported);
         assert!(error.context().contains("Tanhshrink"), "{error}");
     }
 }

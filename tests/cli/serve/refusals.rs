@@ -60,6 +60,25 @@ fn wrong_fields_are_refused_as_the_servers_of_each_dialect_do_it() {
 }
 
 #[test]
+fn scores_that_the_model_does_not_have_are_a_wrong_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = ranklet::ModelFiles::embedded();
+    for (name, bytes) in files.iter() {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let mut config: Value = serde_json::from_slice(files.get("config.json").unwrap()).unwrap();
+    config["sentence_transformers"] = json!({ "activation_fn": "torch.nn.Tanhshrink" });
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let server = serve(&["--model", folder.path().to_str().unwrap()]);
+    for dialect in table()["dialects"].as_array().unwrap() {
+        let fields = json!({ "scores": "model" });
+        let message = message(dialect, &fields, post(&server, dialect, &fields));
+        assert!(message.contains("only raw scores and sigmoids can be had"), "{message}");
+        assert_eq!(post(&server, dialect, &json!({})).0, 200);
+    }
+}
+
+#[test]
 fn a_model_without_instructions_refuses_that_of_the_server() {
     let arguments = ["serve", "--port", "0", "--instruction", "Be strict."];
     crate::program::assert_fails(&arguments, &["takes no instruction", "put it into the query"]);

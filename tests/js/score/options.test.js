@@ -218,8 +218,8 @@ describe("scoring", () => {
     for (const scores of ["raw", "sigmoid"]) {
       assert.deepEqual(await unknown.score(pairs, { scores }), await known.score(pairs, { scores }));
     }
-    await rejectsWith("config", /Tanhshrink.*request them with `scores`/, () => unknown.score(pairs));
-    await rejectsWith("config", /Tanhshrink/, () => unknown.rank("a query", ["a document"]));
+    await rejectsWith("unsupported", /Tanhshrink.*request them with `scores`/, () => unknown.score(pairs));
+    await rejectsWith("unsupported", /Tanhshrink/, () => unknown.rank("a query", ["a document"]));
     known.dispose();
     unknown.dispose();
   });
