@@ -179,6 +179,7 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
     let server = serve(&["--max-body-bytes", "5000", "--max-documents", "5"]);
     for (body, status, message) in [
         ("", 400, "the body is empty"),
+        ("\u{feff}", 400, "the body is empty"),
         ("query=q", 400, "not valid JSON"),
         ("[1]", 400, "must be a JSON object"),
         (r#"{"documents":["a"]}"#, 400, "query is missing; it must be a string"),
@@ -222,10 +223,11 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
     assert_eq!(tei.json()["error_type"], "Validation");
     let infinity = server.post("/rerank", &json!({ "query": 5, "documents": ["a"] }));
     assert_eq!(infinity.json()["detail"][0]["msg"], "query must be a string, not 5");
-    assert_eq!(server.post("/v1/rerank", &json!({ "query": QUERY, "documents": ["a"] })).status, 200);
+    let marked = "\u{feff}{\"query\":\"q\",\"documents\":[\"a\"]}";
+    assert_eq!(server.request("POST", "/v1/rerank", &[], marked).status, 200);
     let metrics = server.request("GET", "/metrics", &[], "").body;
     assert!(metrics.contains("ranklet_documents_total 2\n"), "{metrics}");
-    assert!(metrics.contains("ranklet_requests_total{path=\"/v1/rerank\",status=\"400\"} 13\n"), "{metrics}");
+    assert!(metrics.contains("ranklet_requests_total{path=\"/v1/rerank\",status=\"400\"} 14\n"), "{metrics}");
 }
 
 #[test]

@@ -59,11 +59,12 @@ pub(super) fn discard(mut body: Body, timeout: Duration) {
     tokio::spawn(tokio::time::timeout(timeout, rest));
 }
 
-/// Reads a body that is a JSON object.
+/// Reads a body that is a JSON object. A byte order mark before it is ignored, as `Request.json()` ignores it in JavaScript.
 ///
 /// # Errors
 /// 400 for another body.
 pub(super) fn json_object(bytes: &[u8]) -> Result<JsonObject, HttpError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match parse_json(bytes) {
         Ok(JsonValue::Object(object)) => Ok(object.into_iter().collect()),
         Ok(_) => Err(bad("the body must be a JSON object")),
