@@ -145,7 +145,7 @@ impl Reranker {
         match self.info().num_labels {
             1 => Ok(()),
             labels => Err(input(format!(
-                "this model has {labels} labels, so it cannot rank; use score() for its scores per label"
+                "this model has {labels} labels, so it cannot rank; score pairs instead, which gives one score per label"
             ))),
         }
     }

@@ -48,7 +48,7 @@ fn bad_models_and_options_are_named() {
     };
     fails(&["--model", "no/such/folder"], &["no/such/folder"]);
     fails(&["--model", folder.0.path().to_str().unwrap()], &["config.json"]);
-    fails(&["--model", &model("bert-labels3-cjk-h60")], &["3 labels", "score"]);
+    fails(&["--model", &model("bert-labels3-cjk-h60")], &["3 labels", "score pairs instead"]);
     fails(&["--dtype", "f16"], &["f16", "f32"]);
     fails(&["--dtype", "q4"], &["q4", "ranklet quantize"]);
     fails(&["--max-length", "3"], &["3 tokens"]);
