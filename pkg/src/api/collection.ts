@@ -81,8 +81,8 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       ...choice
     } = checkOptions("collection.rank", options, collectionChecks, queryRefusals);
     checkFirstStage("collection.rank", choice.fuse, candidates?.length ?? this.size);
-    const job = { kind: "prepared", query: string(query, "collection.rank: query"), collection: this.#id, candidates } as const;
-    this.#checkCandidates(candidates);
+    const chosen = candidates && this.#distinct(candidates, choice.fuse !== undefined);
+    const job = { kind: "prepared", query: string(query, "collection.rank: query"), collection: this.#id, candidates: chosen } as const;
     const controller = new AbortController();
     if (latest) {
       abortWithError(this.#latest, new RankletError("aborted", "a newer call replaced this one"));
@@ -167,13 +167,18 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     };
   }
 
-  #checkCandidates(candidates: Uint32Array | undefined): void {
-    const position = candidates?.findIndex((index) => index >= this.size) ?? -1;
-    if (position === -1) return;
-    throw new RankletError(
-      "input",
-      `collection.rank: candidates[${position}] is ${candidates?.[position]}, and the collection has ${this.size} documents`,
-    );
+  /** Returns each candidate once, at its first place: the hits of several first stages, joined, have some twice. */
+  #distinct(candidates: Uint32Array, hasFirstStage: boolean): Uint32Array {
+    const distinct = new Set<number>();
+    for (const [position, index] of candidates.entries()) {
+      const name = `collection.rank: candidates[${position}]`;
+      if (index >= this.size) throw new RankletError("input", `${name} is ${index}, and the collection has ${this.size} documents`);
+      if (hasFirstStage && distinct.has(index)) {
+        throw new RankletError("input", `${name} is ${index} again; with fuse, list each candidate once, with its one firstStage score`);
+      }
+      distinct.add(index);
+    }
+    return Uint32Array.from(distinct);
   }
 }
 

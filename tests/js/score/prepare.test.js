@@ -55,6 +55,20 @@ for (const workers of [0, 1]) {
       twice.dispose();
     });
 
+    test("a candidate that is repeated is scored once, at its first place", async () => {
+      const few = await reranker.prepare(["same", "other words", "same"]);
+      const once = await lastOf(few.rank("same", { candidates: [2, 0, 1] }));
+      const repeated = await lastOf(few.rank("same", { candidates: [2, 0, 2, 1, 2] }));
+      assert.deepEqual(repeated.results, once.results);
+      assert.deepEqual([repeated.done, repeated.total, repeated.usage], [3, 3, once.usage]);
+      const { results } = await lastOf(few.rank("same", { candidates: Uint32Array.of(0, 0), topN: 2 }));
+      assert.deepEqual(
+        results.map(({ index }) => index),
+        [0],
+      );
+      few.dispose();
+    });
+
     test("with latest, a newer call ends the older one and gives the right results", async () => {
       const expected = await lastOf(collection.rank("new", { topN: 3 }));
       const old = collection.rank("old", { latest: true });
@@ -148,6 +162,10 @@ for (const workers of [0, 1]) {
         [["q", { candidates: "all" }], /candidates must be an array/],
         [["q", { candidates: [0, -1] }], /candidates\[1\] must be the index of a document in the collection, not -1/],
         [["q", { candidates: [0, 600] }], /candidates\[1\] is 600, and the collection has 600 documents/],
+        [
+          ["q", { candidates: [4, 7, 4], fuse: { firstStage: [3, 2, 1], method: "rrf" } }],
+          /candidates\[2\] is 4 again; with fuse, list each candidate once/,
+        ],
       ];
       for (const [args, message] of wrong) assert.throws(() => collection.rank(...args), { code: "input", message });
       await rejectsWith("input", /prepare: documents must be an array/, () => reranker.prepare("text"));
