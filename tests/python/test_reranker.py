@@ -89,6 +89,8 @@ def test_collection_ranks_as_rerank_and_newer_calls_end_older_ones(reranker: Rer
         assert final.results[0].document == {"text": DOCUMENTS[1], "id": 1} and final.done == final.total == 4
         chosen = list(collection.rank(QUERY, candidates=np.array([3, 1])))[-1]
         assert [result.index for result in chosen.results] == [1, 3]
+        repeated = list(collection.rank(QUERY, candidates=[3, 1, 3, 3, 1]))[-1]
+        assert repeated.results == chosen.results and repeated.done == repeated.total == 2
         older = collection.rank(QUERY, latest=True)
         newer = collection.rank(QUERY, latest=True)
         assert code_of(lambda: list(older)) == "aborted"
@@ -204,6 +206,7 @@ def test_collections_take_the_options_of_rerank(reranker: Reranker) -> None:
         assert len(late.results) == late.done == 800 - len(late.unscored)
         assert all(ranking.unscored == [] for ranking in earlier)
         assert code_of(lambda: collection.rank(QUERY, fuse={"first_stage": [1], "method": "rrf"})) == "input"
+        assert code_of(lambda: collection.rank(QUERY, candidates=[0, 0], fuse={"first_stage": [1, 1], "method": "rrf"})) == "input"
         assert code_of(lambda: collection.rank(QUERY, deadline_ms=-1)) == "input"
     assert list(reranker.prepare([]).rank(QUERY))[-1].results == []
     parts = [part.results for part in reranker.stream(QUERY, DOCUMENTS, min_score=0.2)]

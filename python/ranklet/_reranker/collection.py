@@ -65,7 +65,8 @@ class Collection:
         """Ranks the documents for a query and yields the best so far while scoring. The last ranking is final.
 
         Args:
-            candidates: indices of the documents to score, for example those that a first stage has found.
+            candidates: indices of the documents to score, for example those that a first stage has found. One that is repeated is
+                scored once, at its first place; with `fuse` it is an error.
             min_score, fuse: as for `Reranker.rerank`; `first_stage` has a score for each of the candidates.
             deadline_ms: the time from the first iteration; the last ranking has the documents scored by then.
             highlights: number of best sentences to find in each result of the last ranking.
@@ -75,7 +76,7 @@ class Collection:
             raise make_error("disposed", "the collection was disposed; prepare the documents again")
         if top_n is not None:
             top_n = _model.positive_int(top_n, "top_n")
-        chosen = None if candidates is None else self._indices(candidates)
+        chosen = None if candidates is None else self._indices(candidates, fuse is not None)
         total = self.size if chosen is None else len(chosen)
         selection = top_n, _model.optional_number(min_score, "min_score"), read_fuse(fuse)
         # Refuses wrong options before anything is scored.
@@ -145,12 +146,19 @@ class Collection:
         if done < total or total == 0 or request.highlights is not None:
             yield ranking(done, is_last=True)
 
-    def _indices(self, candidates: Sequence[int] | np.ndarray) -> list[int]:
+    def _indices(self, candidates: Sequence[int] | np.ndarray, has_first_stage: bool) -> list[int]:
         indices = candidates.tolist() if isinstance(candidates, np.ndarray) else list(candidates)
+        # A dict keeps the order. The hits of several first stages, joined, have some documents twice.
+        distinct: dict[int, None] = {}
         for position, index in enumerate(indices):
             if not isinstance(index, (int, np.integer)) or isinstance(index, bool) or not 0 <= index < self.size:
                 raise input_error(f"candidates[{position}] must be the index of a document, from 0 to {self.size - 1}, not {index!r}")
-        return [int(index) for index in indices]
+            if has_first_stage and index in distinct:
+                raise input_error(
+                    f"candidates[{position}] is {index} again; with fuse, list each candidate once, with its one first_stage score"
+                )
+            distinct[int(index)] = None
+        return list(distinct)
 
     def __len__(self) -> int:
         return self.size
