@@ -92,6 +92,8 @@ export class LoadedReranker {
 
   /** Use `Reranker.load`. */
   protected constructor(scorer: Scorer, info: ModelInfo) {
+    // Plain JavaScript can call this. The registry would fail later, with an error that nothing can catch.
+    if (typeof scorer?.dispose !== "function") throw new RankletError("input", "new Reranker() loads no model; use await Reranker.load(…)");
     this.#scorer = scorer;
     this.#info = info;
     disposeWhenForgotten(this, scorer);

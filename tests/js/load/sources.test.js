@@ -268,4 +268,11 @@ describe("the class that load is called on", () => {
       reranker.dispose();
     });
   }
+
+  for (const args of [[], ["org/name"], [{ dtype: "q8" }]]) {
+    test(`new Reranker(${JSON.stringify(args).slice(1, -1)}) is refused, with the right call`, () => {
+      const message = /^new Reranker\(\) loads no model; use await Reranker\.load\(…\)$/;
+      for (const Class of [Reranker, Own]) assert.throws(() => new Class(...args), { name: "RankletError", code: "input", message });
+    });
+  }
 });
