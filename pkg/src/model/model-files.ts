@@ -39,7 +39,7 @@ interface ModelLayout {
   readonly weights: readonly { readonly name: string; readonly shardSuffix: string | null }[];
   readonly weightsNames: { readonly suffixes: readonly string[]; readonly indexSuffix: string };
   readonly onnx: { readonly suffix: string; readonly dataSuffixes: readonly string[] };
-  readonly otherFormats: readonly { readonly ending: string; readonly name: string }[];
+  readonly otherFormats: readonly { readonly ending: string }[];
   readonly modules: {
     readonly list: string;
     readonly readIf: { readonly file: string; readonly field: string; readonly value: string };
@@ -100,9 +100,7 @@ export const weightsForms: readonly WeightsForm[] = layout.weights.map((form) =>
 /** Returns the message for a model without weights. `why` says where the first form was looked for. */
 export function missingWeightsMessage(why: string): string {
   const [first, ...others] = weightsForms.map(({ name }) => name);
-  const formats = new Set(layout.otherFormats.map(({ name }) => name));
-  const advice = `weights in other formats (${[...formats].join(", ")}) are not read: load the model that they were made from`;
-  return `${first} is missing: ${why}; so are the other forms of weights, ${others.join(", ")}; ${advice}`;
+  return `${first} is missing: ${why}; add it, or one of ${others.join(", ")}`;
 }
 
 /** Returns the first name of weights in a format that is not read. */

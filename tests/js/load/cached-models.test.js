@@ -245,7 +245,7 @@ describe("Reranker.downloadSize", () => {
         /none\.safetensors is missing: .*\/none\.safetensors answered 404/,
         sizeOf(id, { weights: "none.safetensors" }),
       );
-      await rejectsWith("network", /model\.safetensors is missing: .*; weights in other formats .* are not read/, sizeOf(gguf));
+      await rejectsWith("network", /model\.safetensors is missing: .*; add it, or one of /, sizeOf(gguf));
     }
   });
 });
