@@ -17,6 +17,7 @@ import {
   string,
   wrongType,
 } from "../util/check.js";
+import { optionName } from "../util/option-names.js";
 import type { FetchFunction } from "../util/request.js";
 import { typeTag } from "../util/type-tag.js";
 import { maxWorkers } from "../worker/pool.js";
@@ -73,6 +74,13 @@ export const loadRefusals = {
   torchDtype: "use dtype",
   trustRemoteCode: "no code of a model is ever run; leave it out",
 };
+
+/** Returns the first name in an object that has options of `load` and nothing else; `undefined` for another object. */
+export function firstOptionIn(value: object): string | undefined {
+  const names = Object.keys(value);
+  const known = Object.keys({ ...loadChecks, ...loadRefusals });
+  return names.every((name) => optionName(name, known) !== undefined) ? names[0] : undefined;
+}
 
 /**
  * Checks the options of `load`.

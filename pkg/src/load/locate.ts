@@ -1,11 +1,11 @@
 import { RankletError } from "../errors.js";
 import { embeddedModelOf, registeredModel } from "../model/embedded-models.js";
-import { folderOf, type HubOptions, hubModel, isHubId } from "../model/hub.js";
+import { folderOf, type HubOptions, hubModel, idAdvice, isHubId } from "../model/hub.js";
 import type { Platform } from "../platform/platform.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { isObject, kindOf } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
-import { readLoadOptions } from "./load-options.js";
+import { firstOptionIn, readLoadOptions } from "./load-options.js";
 import { offlineReason } from "./offline.js";
 import type { LoadPlan, ModelLocation } from "./stages.js";
 
@@ -46,10 +46,23 @@ export function locate(platform: Platform, source: unknown, options: HubOptions,
 }
 
 function locateElsewhere(platform: Platform, source: unknown, hasFetch: boolean): ModelLocation {
+  const text = typeTag(source) === "URL" ? (source as URL).href : source;
+  const advice = typeof text === "string" ? nameAdvice(text) : undefined;
+  if (advice !== undefined) throw new RankletError("input", `load: ${kindOf(text)} is not the name of a model; ${advice}`);
   if (typeof source === "string") return locateFolder(folderUrl(platform, source, hasFetch));
   if (typeTag(source) === "URL") return locateFolder(source as URL);
-  if (isObject(source)) return { kind: "given", files: source };
+  if (isObject(source)) {
+    const option = firstOptionIn(source);
+    if (option === undefined) return { kind: "given", files: source };
+    throw new RankletError("input", `load: options are the second argument, as in load(undefined, { ${option}: … })`);
+  }
   throw new RankletError("input", `load: the model must be a Hub id, a folder's URL or its files, not ${kindOf(source)}`);
+}
+
+/** Returns what to pass instead of a name of a model that only other libraries or guesses have. */
+function nameAdvice(text: string): string | undefined {
+  if (text === "default" || text === "small") return 'load() loads the default model, and load("ranklet/small") the small one';
+  return idAdvice(text);
 }
 
 function folderUrl(platform: Platform, source: string, hasFetch: boolean): URL {

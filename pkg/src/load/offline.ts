@@ -1,4 +1,5 @@
 import { RankletError } from "../errors.js";
+import { pathAdvice } from "../model/hub.js";
 import type { WeightsForm } from "../model/model-files.js";
 import type { ModelLocation, RemoteFolder } from "./stages.js";
 
@@ -15,6 +16,6 @@ export function notCached({ folder, hub }: RemoteFolder, weights: WeightsForm | 
   const model = weights === undefined ? place : `${place} with the weights "${weights.name}"`;
   return new RankletError(
     "network",
-    `${model} is not in the cache and cannot be downloaded, because ${offline}; load it once without that, with the same cache`,
+    `${model} is not in the cache and cannot be downloaded, because ${offline}; load it once without that, with the same cache${hub === undefined ? "" : ` ${pathAdvice}`}`,
   );
 }

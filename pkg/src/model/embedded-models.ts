@@ -29,7 +29,7 @@ export function registeredModel(name: EmbeddedModel): ModelFileSet | undefined {
 
 /** Returns the embedded model that `source`, the first argument of `load`, means: no model, a name, or registered files. */
 export function embeddedModelOf(source: unknown): EmbeddedModel | undefined {
-  if (source === undefined) return "default";
+  if (source === undefined || source === "ranklet/default") return "default";
   if (source === "ranklet/small") return "small";
   for (const [name, files] of registered) if (source === files) return name;
   return undefined;

@@ -29,6 +29,21 @@ export function isHubId(source: string): boolean {
   return /^\w[\w.-]{0,95}\/\w[\w.-]{0,95}$/.test(source) && !source.includes("..");
 }
 
+/** A folder in the working directory, such as `models/default`, is the id of a model unless it starts with a dot. */
+export const pathAdvice = '(a path starts with "./")';
+
+/** A Hub id in a form of other libraries: the page of the model, or with a scheme, a revision or a slash at the end. */
+const foreignForm = /^(?:(?:https?:\/\/)?(?:huggingface|hf)\.co\/|hf:(?:\/\/)?)?([^/:@]+\/[^/:@]+)(?:\/|@(.+)|\/tree\/([^/]+)\/?)?$/;
+
+/** Returns what to pass instead of a name of a model, if it is the Hub id that other libraries take. */
+export function idAdvice(source: string): string | undefined {
+  const [, id, ...revisions] = foreignForm.exec(source) ?? [];
+  if (id === undefined || !isHubId(id)) return undefined;
+  if (source === `${id}/`) return `pass "${id}" ${pathAdvice}`;
+  const revision = revisions.find((found) => found !== undefined);
+  return `pass "${id}"${revision === undefined ? "" : ` and the option revision: "${revision}"`}`;
+}
+
 const defaultBase: Setting = { value: "https://huggingface.co/", name: "the default server" };
 
 /**
@@ -81,10 +96,10 @@ export function commitOf(name: string | undefined): string | undefined {
 
 /** Returns advice for the user if a Hub answers the request for a file with this status. */
 export function hubAdvice({ id, revision, token, tokenPlaces }: HubModel, status: number): string | undefined {
-  if (status === 404) return `check the id "${id}" and the revision "${revision}" (a path starts with "./")`;
+  if (status === 404) return `check the id "${id}" and the revision "${revision}" ${pathAdvice}`;
   if (status !== 401 && status !== 403) return undefined;
   return token === undefined
-    ? `"${id}" does not exist, or is private or gated and needs an access token ${tokenPlaces} (a path starts with "./")`
+    ? `"${id}" does not exist, or is private or gated and needs an access token ${tokenPlaces} ${pathAdvice}`
     : `${token.name} has no access to "${id}", or there is no such model`;
 }
 

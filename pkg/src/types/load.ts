@@ -22,7 +22,8 @@ export type Fetch = ((url: URL, init?: RequestInit) => Promise<Response>) | { fe
  * The files of a model by name, as in its folder on the Hub. Required are `config.json`, `tokenizer.json` and the weights.
  * Optional are `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, `chat_template.jinja`,
  * `config_sentence_transformers.json`, `sentence_bert_config.json` and `modules.json`. The modules that `modules.json` lists
- * after the encoder have files in folders of their own, such as `2_Dense/config.json`. Other names are ignored.
+ * after the encoder have files in folders of their own, such as `2_Dense/config.json`. Other names are ignored. Each has a dot,
+ * so that the type refuses options of `load`, which are the second argument.
  *
  * Weights are the first of these that exists, as in transformers: `model.safetensors`, `model.safetensors.index.json` with
  * the files that it lists, `pytorch_model.bin`, `pytorch_model.bin.index.json` with the files that it lists, and in the folder
@@ -30,13 +31,13 @@ export type Fetch = ((url: URL, init?: RequestInit) => Promise<Response>) | { fe
  * `model_uint8.onnx`, with its `model.onnx_data` or `model.onnx.data` if it has one. PyTorch and ONNX files are parsed without
  * running any of their code; PyTorch files from before torch 1.6 are `unsupported`.
  */
-export type ModelFileSet = Readonly<Record<string, FileContent>>;
+export type ModelFileSet = Readonly<Record<`${string}.${string}`, FileContent>>;
 
 /**
  * The location of a model: the package, a Hub, a folder, or its files.
  *
- * `"ranklet/small"` is the small model of the package, which needs no download. In a bundle, `import "ranklet/small-model"`
- * brings it.
+ * `"ranklet/default"` and `"ranklet/small"` are the models of the package, which need no download. In a bundle,
+ * `import "ranklet/default-model"` or `import "ranklet/small-model"` brings them.
  *
  * A string `org/name` is the id of a model on the Hugging Face Hub, or on the server `baseUrl`. A local folder of that name
  * is `./org/name`.
@@ -45,7 +46,7 @@ export type ModelFileSet = Readonly<Record<string, FileContent>>;
  * `/`, `./` or `../` is a directory in Node and a path relative to the page in browsers. In Node on Windows, paths such as
  * `C:\models\reranker`, `C:/models/reranker`, `.\reranker` and `\\server\share\reranker` are directories too.
  */
-export type ModelSource = "ranklet/small" | (string & {}) | URL | ModelFileSet;
+export type ModelSource = "ranklet/default" | "ranklet/small" | (string & {}) | URL | ModelFileSet;
 
 /** Progress of loading one file, in bytes. */
 export interface DownloadProgress {

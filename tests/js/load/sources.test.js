@@ -109,10 +109,57 @@ describe("wrong sources", () => {
     test(`load refuses ${JSON.stringify(source)} as an input error`, () => rejectsWith("input", /load: /, () => Reranker.load(source)));
   }
 
+  const advised = [
+    ["default", /"default" is not the name of a model; load\(\) loads the default model/],
+    ["small", /load\("ranklet\/small"\) the small one/],
+    ["https://huggingface.co/org/name", /"https:\/\/huggingface\.co\/org\/name" is not the name of a model; pass "org\/name"$/],
+    [new URL("https://huggingface.co/org/name/"), /pass "org\/name"$/],
+    ["https://huggingface.co/org/name/tree/v1.0", /pass "org\/name" and the option revision: "v1\.0"$/],
+    ["hf.co/org/name", /pass "org\/name"$/],
+    ["hf://org/name", /pass "org\/name"$/],
+    ["hf:org/name", /pass "org\/name"$/],
+    ["org/name@refs/pr/1", /pass "org\/name" and the option revision: "refs\/pr\/1"$/],
+    ["org/name/", /pass "org\/name" \(a path starts with "\.\/"\)$/],
+    ["ms-marco-MiniLM-L6-v2", /neither a Hub id such as "org\/name", nor/],
+  ];
+  for (const [source, message] of advised) {
+    test(`the error for the model ${source} says what to pass instead`, () =>
+      rejectsWith("input", message, () => Reranker.load(source, { baseUrl: "http://127.0.0.1:1" })));
+  }
+
+  test("the error for a path without a dot, which is read as a Hub id, says so if it may not be requested", async () => {
+    await rejectsWith("network", /"models\/none" .* is not in the cache .*\(a path starts with "\.\/"\)$/, () =>
+      Reranker.load("models/none", { localFilesOnly: true }),
+    );
+  });
+
+  for (const options of [{ dtype: "q8" }, { workers: 0, max_length: 64 }, { quantized: true }]) {
+    const [name] = Object.keys(options);
+    const message = new RegExp(`options are the second argument, as in load\\(undefined, \\{ ${name}: … \\}\\)$`);
+    test(`load refuses the options ${JSON.stringify(options)} as a model, and says where they belong`, async () => {
+      await rejectsWith("input", message, () => Reranker.load(options));
+      await rejectsWith("input", message, () => Reranker.downloadSize(options));
+    });
+  }
+
+  test("an object with other names is the files of a model", async () => {
+    for (const source of [{}, { dtype: "q8", "tokenizer.json": new Uint8Array() }]) {
+      await rejectsWith("config", /config\.json is missing/, () => Reranker.load(source));
+    }
+  });
+
   for (const source of ["https://user:secret@models.example/a/", new URL("ftp://models.example/a/"), new URL("data:,a")]) {
     test(`load refuses the URL ${source} as an input error`, () =>
       rejectsWith("input", /load: a folder's URL/, () => Reranker.load(source)));
   }
+});
+
+test("ranklet/default is the name of the default model", async () => {
+  const pair = [["a query", "a document"]];
+  const [named, unnamed] = await Promise.all([Reranker.load("ranklet/default", { workers: 0 }), Reranker.load(undefined, { workers: 0 })]);
+  assert.deepEqual(await named.score(pair), await unnamed.score(pair));
+  named.dispose();
+  unnamed.dispose();
 });
 
 describe("options for another kind of source", () => {
@@ -122,6 +169,7 @@ describe("options for another kind of source", () => {
     ["an http folder", "http://127.0.0.1:1/"],
     ["files", files()],
     ["the default model", undefined],
+    ["the default model by its name", "ranklet/default"],
   ]) {
     for (const option of options) {
       const [name] = Object.keys(option);

@@ -36,10 +36,13 @@ export async function everything(bytes: Uint8Array): Promise<void> {
     onProgress: ({ file, loaded, total }) => console.log(file.toUpperCase(), loaded.toFixed(), total?.toFixed()),
   });
   await Reranker.load();
-  const names: ModelSource[] = ["ranklet/small", "organization/model"];
+  const names: ModelSource[] = ["ranklet/default", "ranklet/small", "organization/model"];
   for (const named of [...names, small]) await Reranker.load(named);
   await Reranker.load(new URL("https://models.example/reranker/"));
   await Reranker.load({ "config.json": bytes, "tokenizer.json": bytes.buffer as ArrayBuffer, "model.safetensors": new Blob([]) });
+
+  const contents: Record<string, Uint8Array> = { "config.json": bytes };
+  await Reranker.load(contents);
 
   await Reranker.load("organization/model", {
     baseUrl: "https://mirror.example/",
@@ -94,6 +97,8 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   await reranker.rerank({ query: "q", documents: ["d"], top_n: 1 });
   // @ts-expect-error: a document must be a string or an object
   await reranker.rerank({ query: "q", documents: [1] });
+  // @ts-expect-error: options are the second argument
+  await Reranker.load({ dtype: "q8" });
   // @ts-expect-error: a device that does not exist
   await Reranker.load(model, { device: "gpu" });
   // @ts-expect-error: workers is a number or "auto"
