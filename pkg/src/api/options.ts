@@ -43,16 +43,36 @@ const rankingChecks = {
 /** Options of all calls with one query that cannot be applied. */
 export const queryRefusals = { instruction: "put the instruction into the query" };
 
+/** Options of other libraries, most of them of sentence-transformers and transformers, that calls which score cannot apply. */
+export const scoringRefusals = {
+  batchSize: "the engine divides documents into micro-batches itself, and scores do not depend on it; leave it out",
+  numWorkers: "give workers to Reranker.load",
+  maxLength: "give maxLength to Reranker.load",
+  normalize: 'use scores, with "raw" or "sigmoid"',
+  activationFn: 'use scores, with "raw" or "sigmoid"',
+  activationFct: 'use scores, with "raw" or "sigmoid"',
+  applySoftmax: 'compute it from the logits of all labels, which score() returns with scores: "raw"',
+  convertToNumpy: "scores are numbers; leave it out",
+  convertToTensor: "scores are numbers; leave it out",
+};
+
+/** Options of other libraries that calls which rank cannot apply. */
+export const rankingRefusals = { ...queryRefusals, ...scoringRefusals, threshold: "use minScore", limit: "use topN" };
+
+const bestAtEnd = "the best results are known at the end; use rerank, or collection.rank, which yields the best so far";
+
 /** Options of other calls that `stream` cannot apply. */
 export const streamRefusals = {
-  ...queryRefusals,
-  topN: "the best results are known at the end; use rerank, or collection.rank, which yields the best so far",
+  ...rankingRefusals,
+  limit: bestAtEnd,
+  topN: bestAtEnd,
   deadlineMs: "leave the loop when the time is up",
   fuse: "ranks are known at the end; use rerank or collection.rank",
 };
 
 /** Options of other calls that `score` cannot apply. */
 export const scoreRefusals = {
+  ...scoringRefusals,
   minScore: "score returns the scores of all pairs; use rerank",
   deadlineMs: "score returns the scores of all pairs; use rerank",
   fuse: "score has no ranking; use rerank",
@@ -61,7 +81,7 @@ export const scoreRefusals = {
 
 /** Options of other rerankers' APIs (Cohere, Jina, Voyage) that cannot be applied. */
 export const rerankRefusals = {
-  ...queryRefusals,
+  ...rankingRefusals,
   model: "the model is the one that Reranker.load has loaded; leave it out",
   maxChunksPerDoc: 'use longDocuments: "chunk", which scores all chunks, or maxTokensPerDocument to limit them',
   truncation: 'documents that do not fit are cut off, or with longDocuments: "chunk" scored in chunks; leave it out',
@@ -69,22 +89,15 @@ export const rerankRefusals = {
   priority: "calls take turns; leave it out",
 };
 
-/** Options of sentence-transformers' `CrossEncoder.rank` that cannot be applied. */
+/** Options of other calls, and of sentence-transformers' `CrossEncoder.rank`, that `rank` cannot apply. */
 export const rankRefusals = {
-  ...queryRefusals,
-  batchSize: "the engine divides documents into micro-batches itself, and scores do not depend on it; leave it out",
+  ...rankingRefusals,
   showProgressBar: "use onProgress",
-  numWorkers: "give workers to Reranker.load",
   deadlineMs: "use rerank, which lists the documents that were not scored",
   fuse: "use rerank, which returns both scores",
   highlights: "use rerank",
   rankFields: "use rerank",
   structured: "use rerank",
-  activationFn: 'use scores, with "raw" or "sigmoid"',
-  activationFct: 'use scores, with "raw" or "sigmoid"',
-  applySoftmax: "a softmax needs several labels, and rank needs a model with one; use score()",
-  convertToNumpy: "scores are numbers; leave it out",
-  convertToTensor: "scores are numbers; leave it out",
 };
 
 export const rerankChecks = {

@@ -44,8 +44,8 @@ export interface CheckedLoadOptions {
 }
 
 const loadChecks = {
-  device: oneOf(["auto", "webgpu", "cpu"]),
-  dtype: oneOf(["auto", "f32", "f16", "q8", "q4"]),
+  device: oneOf(["auto", "webgpu", "cpu"], { wasm: "cpu", gpu: "webgpu" }),
+  dtype: oneOf(["auto", "f32", "f16", "q8", "q4"], { fp32: "f32", float32: "f32", fp16: "f16", float16: "f16", int8: "q8", uint8: "q8" }),
   workers: workerCount,
   split: oneOf(["auto", "copies", "layers"]),
   maxLength: positiveInteger,
@@ -72,6 +72,7 @@ export const loadRefusals = {
   subfolder: 'use weights, such as "onnx/model_quantized.onnx"',
   useExternalDataFormat: "files with the tensors of an ONNX file are found by their names; leave it out",
   torchDtype: "use dtype",
+  threads: "use workers",
   trustRemoteCode: "no code of a model is ever run; leave it out",
 };
 

@@ -99,12 +99,17 @@ export function wrongType(name: string, expected: string, value: unknown): Rankl
   return new RankletError("input", `${name} must be ${expected}, not ${kindOf(value)}`);
 }
 
-/** Returns a check that a value is one of some strings. */
-export function oneOf<const T extends string>(allowed: readonly T[]): Check<T> {
+/**
+ * Returns a check that a value is one of some strings.
+ * @param foreign values of other libraries, each with the allowed one that the error names
+ */
+export function oneOf<const T extends string>(allowed: readonly T[], foreign: Readonly<Record<string, NoInfer<T>>> = {}): Check<T> {
   return (value, name) => {
     const found = allowed.find((item) => item === value);
     if (found !== undefined) return found;
-    throw wrongType(name, allowed.map((item) => `"${item}"`).join(" or "), value);
+    const error = wrongType(name, allowed.map((item) => `"${item}"`).join(" or "), value);
+    const meant = typeof value === "string" && Object.hasOwn(foreign, value) ? foreign[value] : undefined;
+    throw meant === undefined ? error : new RankletError("input", `${error.message}; here it is "${meant}"`);
   };
 }
 

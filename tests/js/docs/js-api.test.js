@@ -11,9 +11,11 @@ const {
   explainCostRefusals,
   explainRefusals,
   queryRefusals,
+  rankingRefusals,
   rankRefusals,
   rerankRefusals,
   scoreRefusals,
+  scoringRefusals,
   streamRefusals,
 } = await import(new URL("api/options.js", dist));
 const guide = ["js-api", "js-errors", "caching", "applications", "explain"].map((name) => `${read(`docs/${name}.md`)}\n`).join("\n");
@@ -112,14 +114,18 @@ describe("the guide to the JavaScript API", () => {
   test("lists exactly the options that are refused, with the advice of the error", () => {
     const rows = tableAfter(guide, "<!-- refused options -->\n");
     const inherited = new Map([
-      [queryRefusals, {}],
+      [rankingRefusals, { ...queryRefusals, ...scoringRefusals }],
+      [scoreRefusals, scoringRefusals],
+      ...[streamRefusals, rerankRefusals, rankRefusals].map((refusals) => [refusals, rankingRefusals]),
       [explainRefusals, queryRefusals],
       [explainCostRefusals, explainRefusals],
       [compareRefusals, explainRefusals],
     ]);
-    const own = (refusals) => Object.entries(refusals).filter(([option]) => !(option in (inherited.get(refusals) ?? queryRefusals)));
+    const own = (refusals) => Object.entries(refusals).filter(([option, advice]) => inherited.get(refusals)?.[option] !== advice);
     const calls = [
       ["`rerank`, `stream`, `rank`, `collection.rank`, `explain`, `explainCost`, `compare`", queryRefusals],
+      ["`rerank`, `stream`, `rank`, `collection.rank`, `score`", scoringRefusals],
+      ["`rerank`, `stream`, `rank`, `collection.rank`", rankingRefusals],
       ["`stream`", streamRefusals],
       ["`score`", scoreRefusals],
       ["`explain`, `explainCost`, `compare`", explainRefusals],

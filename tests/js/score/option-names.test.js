@@ -103,6 +103,18 @@ describe("options of other libraries that cannot be applied", () => {
     ["load", { trust_remote_code: true }, /load: trust_remote_code is not available: no code of a model is ever run; leave it out/],
     ["load", { progress_callback: () => {} }, /progress_callback is not available: use onProgress/],
     ["load", { quantized: true }, /quantized is not available: use dtype/],
+    ["load", { threads: 4 }, /load: threads is not available: use workers/],
+    ["rerank", { batch_size: 32 }, /rerank: batch_size is not available: .*leave it out/],
+    ["rerank", { threshold: 0.5 }, /threshold is not available: use minScore/],
+    ["rerank", { normalize: true }, /normalize is not available: use scores/],
+    ["rerank", { limit: 3 }, /limit is not available: use topN/],
+    ["rerank", { max_length: 256 }, /max_length is not available: give maxLength to Reranker\.load/],
+    ["rerank", { applySoftmax: true }, /applySoftmax is not available: compute it from the logits/],
+    ["stream", { limit: 3 }, /stream: limit is not available: the best results are known at the end/],
+    ["stream", { threshold: 0.5 }, /use minScore/],
+    ["score", { batchSize: 32 }, /score: batchSize is not available: .*leave it out/],
+    ["rank", { limit: 3 }, /use topN/],
+    ["collection.rank", { limit: 3 }, /collection\.rank: limit is not available: use topN/],
     ["rerank", { model: "rerank-v3.5" }, /rerank: model is not available: .*Reranker\.load/],
     ["rerank", { max_chunks_per_doc: 10 }, /max_chunks_per_doc is not available: use longDocuments: "chunk"/],
     ["rerank", { truncation: true }, /truncation is not available: .*leave it out/],
@@ -116,6 +128,9 @@ describe("options of other libraries that cannot be applied", () => {
     load: (options) => Reranker.load(url, options),
     rank: (options) => reranker.rank(query, documents, options),
     rerank: (options) => reranker.rerank({ query, documents, ...options }),
+    stream: async (options) => reranker.stream({ query, documents, ...options }),
+    score: (options) => reranker.score([[query, documents[0]]], options),
+    "collection.rank": async (options) => (await reranker.prepare(documents)).rank(query, options),
   };
   for (const [call, options, message] of refused) {
     test(`${call} answers the option ${Object.keys(options)} with the code unsupported and what to do instead`, () =>

@@ -17,9 +17,13 @@ describe("load", () => {
     [{ toString: 1 }, /unknown option "toString"/],
     [null, /options must be an object, not null/],
     ["cpu", /options must be an object/],
-    [{ device: "gpu" }, /device must be "auto" or "webgpu" or "cpu", not "gpu"/],
+    [{ device: "gpu" }, /device must be "auto" or "webgpu" or "cpu", not "gpu"; here it is "webgpu"$/],
+    [{ device: "wasm" }, /not "wasm"; here it is "cpu"$/],
+    [{ device: "toString" }, /not "toString"$/],
     [{ device: 1 }, /device must be/],
-    [{ dtype: "int8" }, /dtype must be/],
+    [{ dtype: "int8" }, /dtype must be .*, not "int8"; here it is "q8"$/],
+    [{ dtype: "fp32" }, /here it is "f32"$/],
+    [{ dtype: "fp16" }, /here it is "f16"$/],
     [{ dtype: null }, /dtype must be .* not null/],
     [{ workers: -1 }, /workers must be/],
     [{ workers: "many" }, /workers must be/],
@@ -166,7 +170,6 @@ describe("scoring", () => {
     [{ maxTokensPerDocument: 0 }, /maxTokensPerDocument must be/],
     [{ signal: "stop" }, /signal must be an AbortSignal/],
     [{ onProgress: {} }, /onProgress must be a function/],
-    [{ limit: 2 }, /unknown option "limit".*topN/],
   ];
   for (const [options, message] of wrong) {
     test(`rerank refuses the options ${JSON.stringify(options)}`, () => rejectsWith("input", message, rerank(options)));
@@ -179,7 +182,7 @@ describe("scoring", () => {
   test("rerank without options is an input error", () => rejectsWith("input", /query must be/, () => reranker.rerank()));
 
   test("rank and score refuse unknown options and wrong arguments", async () => {
-    await rejectsWith("input", /unknown option "limit".*topK/, () => reranker.rank("q", ["a"], { limit: 1 }));
+    await rejectsWith("input", /unknown option "most".*topK/, () => reranker.rank("q", ["a"], { most: 1 }));
     await rejectsWith("input", /topK must be/, () => reranker.rank("q", ["a"], { topK: 0 }));
     await rejectsWith("input", /rank: query must be a string/, () => reranker.rank(undefined, ["a"]));
     await rejectsWith("input", /rank: documents must be an array/, () => reranker.rank("q"));
