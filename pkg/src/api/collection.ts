@@ -69,7 +69,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     return this.#documents.length;
   }
 
-  rank(query: string, options?: CollectionRankOptions): AsyncGenerator<CollectionRanking<D>, void> {
+  rank<R extends boolean = boolean>(query: string, options?: CollectionRankOptions<R>): AsyncGenerator<CollectionRanking<D, R>, void> {
     const {
       scores = "model",
       signal,
@@ -88,7 +88,8 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       abortWithError(this.#latest, new RankletError("aborted", "a newer call replaced this one"));
       this.#latest = controller;
     }
-    return this.#rank({ job, scores, signal, controller, choice, highlights, deadlineMs, returnDocuments });
+    const rankings = this.#rank({ job, scores, signal, controller, choice, highlights, deadlineMs, returnDocuments });
+    return rankings as AsyncGenerator<CollectionRanking<D, R>, void>;
   }
 
   dispose(): void {

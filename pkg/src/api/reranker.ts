@@ -20,6 +20,7 @@ import type {
   PrepareOptions,
   RankOptions,
   RankResult,
+  RankResultWithText,
   RerankOptions,
   RerankResponse,
   Scores,
@@ -110,7 +111,7 @@ export class LoadedReranker {
    * Ranks documents by how well they answer a query, best first.
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
-  async rerank<D extends DocumentInput>(options: RerankOptions<D>): Promise<RerankResponse<D>> {
+  async rerank<D extends DocumentInput, R extends boolean = boolean>(options: RerankOptions<D, R>): Promise<RerankResponse<D, R>> {
     const started = performance.now();
     const checked = checkOptions("rerank", options, rerankChecks, rerankRefusals);
     const query = string(checked.query, "rerank: query");
@@ -139,7 +140,7 @@ export class LoadedReranker {
     });
     const { tokens, engineMs, cacheHits } = totals;
     return {
-      results: results.map((scored) => toResult(scored, checked.returnDocuments === true ? documents : undefined)),
+      results: results.map((scored) => toResult<D, R>(scored, checked.returnDocuments === true ? documents : undefined)),
       unscored,
       usage: { tokens, documents: texts.length },
       backend: this.info.backend,
@@ -154,25 +155,16 @@ export class LoadedReranker {
    * @throws RankletError `input` or `unsupported` for options, at once; while iterating `input` for a document, `aborted`,
    *   `disposed`, or an error of the engine
    */
-  stream<D extends DocumentInput>(options: StreamOptions<D>): AsyncGenerator<StreamPart<D>, void> {
+  stream<D extends DocumentInput, R extends boolean = boolean>(options: StreamOptions<D, R>): AsyncGenerator<StreamPart<D, R>, void> {
     const checked = checkOptions("stream", options, streamChecks, streamRefusals);
     const query = string(checked.query, "stream: query");
     const { documents, minScore, highlights, returnDocuments = false, scores = "model", signal } = checked;
     if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
     this.#expectOneLabel("stream");
     const total = Array.isArray(documents) ? documents.length : undefined;
-    return this.#stream({
-      query,
-      documents,
-      total,
-      text: checked,
-      minScore,
-      highlights,
-      limits: documentLimits(checked),
-      returnDocuments,
-      scores,
-      signal,
-    });
+    const limits = documentLimits(checked);
+    const settings = { query, documents, total, text: checked, minScore, highlights, limits, returnDocuments, scores, signal };
+    return this.#stream<D>(settings) as AsyncGenerator<StreamPart<D, R>, void>;
   }
 
   /**
@@ -190,15 +182,19 @@ export class LoadedReranker {
    * Ranks documents like sentence-transformers' `CrossEncoder.rank`, best first.
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
-  async rank(query: string, documents: readonly DocumentInput[], options?: RankOptions): Promise<RankResult[]> {
+  async rank<R extends boolean = boolean>(
+    query: string,
+    documents: readonly DocumentInput[],
+    options?: RankOptions<R>,
+  ): Promise<([R] extends [true] ? RankResultWithText : RankResult)[]> {
     const checked = checkOptions("rank", options, rankChecks, rankRefusals);
     const checkedQuery = string(query, "rank: query");
     const texts = documentTexts(array(documents, "rank: documents"));
     this.#expectOneLabel("rank");
     const scores = await this.#score(() => queryJobs(checkedQuery, texts, documentLimits({}), this.#workers), texts.length, checked);
-    return chooseResults(scoredDocuments({ scores }), { topN: checked.topK, minScore: checked.minScore }).map(({ index, score }) =>
-      checked.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
-    );
+    const ranked = chooseResults(scoredDocuments({ scores }), { topN: checked.topK, minScore: checked.minScore });
+    const text = (index: number) => (checked.returnDocuments === true ? { text: texts[index] as string } : {});
+    return ranked.map(({ index, score }) => ({ corpus_id: index, score, ...text(index) }) as RankResultWithText);
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { PartialScores } from "../scoring/scorer.js";
-import type { DocumentInput, RerankResult } from "../types.js";
+import type { DocumentInput, RerankResponse, RerankResult } from "../types.js";
 import { type Fusion, fused } from "./fusion.js";
 import type { ScoredDocument } from "./scored-document.js";
 
@@ -50,6 +50,10 @@ function compareScores(a: ScoredDocument, b: ScoredDocument): number {
 }
 
 /** Converts a scored document to a result, with the document itself if `documents` are given. */
-export function toResult<D extends DocumentInput>(scored: ScoredDocument, documents: readonly D[] | undefined): RerankResult<D> {
-  return documents === undefined ? scored : { ...scored, document: documents[scored.index] as D };
+export function toResult<D extends DocumentInput, R extends boolean>(
+  scored: ScoredDocument,
+  documents: readonly D[] | undefined,
+): RerankResponse<D, R>["results"][number] {
+  const result: RerankResult<D> = documents === undefined ? scored : { ...scored, document: documents[scored.index] as D };
+  return result as RerankResponse<D, R>["results"][number];
 }

@@ -14,9 +14,9 @@ export interface RankingRun {
  * Ranks for a component.
  * @param update receives functions from the previous state to the next, the first one at once
  */
-export function startRanking<D extends DocumentInput>(
-  { reranker, query, documents, options }: RankingInput<D>,
-  update: (change: (previous: RankingState<D>) => RankingState<D>) => void,
+export function startRanking<D extends DocumentInput, R extends boolean>(
+  { reranker, query, documents, options }: RankingInput<D, R>,
+  update: (change: (previous: RankingState<D, R>) => RankingState<D, R>) => void,
 ): RankingRun {
   const controller = new AbortController();
   let running = true;
@@ -39,8 +39,8 @@ export function startRanking<D extends DocumentInput>(
   }
   update(({ results }) => ({ ...noRanking, results, loading: true }));
   reranker
-    .rerank<D>({
-      returnDocuments: true,
+    .rerank<D, R>({
+      returnDocuments: true as R,
       ...options,
       query,
       documents,

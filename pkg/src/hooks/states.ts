@@ -5,7 +5,7 @@ import type {
   RankletError,
   Reranker,
   RerankOptions,
-  RerankResult,
+  RerankResponse,
   ScoreProgress,
 } from "ranklet";
 
@@ -24,10 +24,10 @@ export interface RerankerState {
 /** Options of `load`. The component's life decides when loading ends, and `progress` is part of the state. */
 export type RerankerOptions = Omit<LoadOptions, "signal" | "onProgress">;
 
-/** The ranking of a component. */
-export interface RankingState<D extends DocumentInput = DocumentInput> {
+/** The ranking of a component. `R` is the type of the option `returnDocuments`. */
+export interface RankingState<D extends DocumentInput = DocumentInput, R extends boolean = true> {
   /** The last finished ranking, best first. It stays while the next one is computed, and is empty without a query. */
-  readonly results: readonly RerankResult<D>[];
+  readonly results: Readonly<RerankResponse<D, R>["results"]>;
   /** Whether a ranking is being computed. */
   readonly loading: boolean;
   /** The latest progress of the ranking that is being computed. */
@@ -37,18 +37,21 @@ export interface RankingState<D extends DocumentInput = DocumentInput> {
 }
 
 /** Options of `rerank`. With `returnDocuments`, here `true` by default, each result has its document. */
-export type RankingOptions = Omit<RerankOptions, "query" | "documents" | "signal" | "onProgress">;
+export type RankingOptions<R extends boolean = true> = Omit<
+  RerankOptions<DocumentInput, R>,
+  "query" | "documents" | "signal" | "onProgress"
+>;
 
 /** The arguments of a ranking. */
-export interface RankingInput<D extends DocumentInput = DocumentInput> {
+export interface RankingInput<D extends DocumentInput = DocumentInput, R extends boolean = true> {
   /** Without one, nothing is ranked. */
   readonly reranker: Reranker | undefined;
   /** Without one, as before the user types, nothing is ranked. */
   readonly query: string | undefined;
   readonly documents: readonly D[];
-  readonly options: RankingOptions | undefined;
+  readonly options: RankingOptions<R> | undefined;
 }
 
 export const loadingReranker: RerankerState = { reranker: undefined, loading: true, progress: undefined, error: undefined };
 
-export const noRanking: RankingState<never> = { results: [], loading: false, progress: undefined, error: undefined };
+export const noRanking = { results: [], loading: false, progress: undefined, error: undefined } satisfies RankingState;

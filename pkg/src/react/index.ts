@@ -18,7 +18,7 @@ import {
 export type { RankingOptions, RankingState, RerankerOptions, RerankerState };
 
 /** A ranking, and the function that ends the one that is being computed. */
-export interface Ranking<D extends DocumentInput = DocumentInput> extends RankingState<D> {
+export interface Ranking<D extends DocumentInput = DocumentInput, R extends boolean = true> extends RankingState<D, R> {
   readonly cancel: () => void;
 }
 
@@ -37,14 +37,14 @@ export function useReranker(model?: ModelSource, options?: RerankerOptions): Rer
  * Ranks documents whenever the query, the documents or the options change. Only the latest ranking counts: earlier ones are
  * aborted.
  */
-export function useRanking<D extends DocumentInput>(
+export function useRanking<D extends DocumentInput, R extends boolean = true>(
   reranker: Reranker | undefined,
   query: string | undefined,
   documents: readonly D[],
-  options?: RankingOptions,
-): Ranking<D> {
+  options?: RankingOptions<R>,
+): Ranking<D, R> {
   const input = useStable("useRanking", { query, documents, options });
-  const [state, setState] = useState<RankingState<D>>(noRanking);
+  const [state, setState] = useState<RankingState<D, R>>(noRanking);
   const run = useRef<RankingRun>(undefined);
   useEffect(() => {
     const current = startRanking({ reranker, ...input }, setState);

@@ -18,7 +18,7 @@ import {
 export type { RankingOptions, RankingState, RerankerOptions, RerankerState };
 
 /** A ranking, and the function that ends the one that is being computed. */
-export interface Ranking<D extends DocumentInput = DocumentInput> extends RankingState<D> {
+export interface Ranking<D extends DocumentInput = DocumentInput, R extends boolean = true> extends RankingState<D, R> {
   cancel(): void;
 }
 
@@ -65,13 +65,13 @@ export function useReranker(
  * Ranks documents whenever a returned value of the functions changes, while a component uses the results. Only the latest ranking
  * counts: earlier ones are aborted.
  */
-export function useRanking<D extends DocumentInput>(
+export function useRanking<D extends DocumentInput, R extends boolean = true>(
   reranker: () => Reranker | undefined,
   query: () => string | undefined,
   documents: () => readonly D[],
-  options?: () => RankingOptions | undefined,
-): Ranking<D> {
-  let state: RankingState<D> = noRanking;
+  options?: () => RankingOptions<R> | undefined,
+): Ranking<D, R> {
+  let state: RankingState<D, R> = noRanking;
   let run: RankingRun | undefined;
   const subscribe = whileUsed(
     () => ({ reranker: reranker(), query: query(), documents: [...documents()], options: options?.() }),
@@ -84,7 +84,7 @@ export function useRanking<D extends DocumentInput>(
     },
     () => (state = noRanking),
   );
-  const read = (): RankingState<D> => {
+  const read = (): RankingState<D, R> => {
     subscribe();
     return state;
   };

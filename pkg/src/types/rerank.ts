@@ -40,17 +40,22 @@ export interface ResultOptions {
 }
 
 /** Options of `rerank`. */
-export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions, DocumentOptions, ResultOptions {
+export interface RerankOptions<D extends DocumentInput = DocumentInput, R extends boolean = boolean>
+  extends CallOptions,
+    DocumentOptions,
+    ResultOptions {
   /** The text that the documents are to answer, such as a question or keywords. */
   readonly query: string;
   /** The documents to rank, as texts or objects. */
   readonly documents: readonly D[];
   /** Whether each result includes the document itself. Default `false`. */
-  readonly returnDocuments?: boolean | undefined;
+  readonly returnDocuments?: R | undefined;
 }
 
 /** Options of `stream`. */
-export interface StreamOptions<D extends DocumentInput = DocumentInput> extends ScoringOptions, DocumentOptions {
+export interface StreamOptions<D extends DocumentInput = DocumentInput, R extends boolean = boolean>
+  extends ScoringOptions,
+    DocumentOptions {
   /** The text that the documents are to answer, such as a question or keywords. */
   readonly query: string;
   /** An array or another iterable. It is read a little ahead of scoring. */
@@ -60,15 +65,15 @@ export interface StreamOptions<D extends DocumentInput = DocumentInput> extends 
   /** As for `rerank`. Default: none. */
   readonly highlights?: number | undefined;
   /** Whether each result includes the document itself. Default `false`. */
-  readonly returnDocuments?: boolean | undefined;
+  readonly returnDocuments?: R | undefined;
 }
 
 /** Options of `rank`. */
-export interface RankOptions extends CallOptions {
+export interface RankOptions<R extends boolean = boolean> extends CallOptions {
   /** Max number of results, at least 1. Default: all. */
   readonly topK?: number | undefined;
   /** Leaves out results with a lower score than this. Default: none is left out. */
   readonly minScore?: number | undefined;
   /** Whether each result includes the document's text. Default `false`. */
-  readonly returnDocuments?: boolean | undefined;
+  readonly returnDocuments?: R | undefined;
 }

@@ -35,10 +35,13 @@ export interface RerankResult<D extends DocumentInput = DocumentInput> {
   readonly document?: D;
 }
 
-/** The ranking that `rerank` returns. */
-export interface RerankResponse<D extends DocumentInput = DocumentInput> {
+/** A result of a call with `returnDocuments: true`. */
+export type RerankResultWithDocument<D extends DocumentInput = DocumentInput> = RerankResult<D> & { readonly document: D };
+
+/** The ranking that `rerank` returns. `R` is the type of its option `returnDocuments`. */
+export interface RerankResponse<D extends DocumentInput = DocumentInput, out R extends boolean = boolean> {
   /** Best first. Equal scores keep the order of the documents. */
-  readonly results: RerankResult<D>[];
+  readonly results: ([R] extends [true] ? RerankResultWithDocument<D> : RerankResult<D>)[];
   /** The indices in order of the documents that were not scored by the deadline. Empty for a call that was not ended by `deadlineMs`. */
   readonly unscored: readonly number[];
   readonly usage: {
@@ -63,11 +66,12 @@ export interface RerankResponse<D extends DocumentInput = DocumentInput> {
 
 /**
  * Scored documents of a stream. If the GPU fails and the CPU takes over, a stream over an array starts over: `done` restarts
- * from 0, and all documents are yielded again. A stream over another iterable ends with `device-lost`.
+ * from 0, and all documents are yielded again. A stream over another iterable ends with `device-lost`. `R` is the type of the
+ * option `returnDocuments`.
  */
-export interface StreamPart<D extends DocumentInput = DocumentInput> {
+export interface StreamPart<D extends DocumentInput = DocumentInput, out R extends boolean = boolean> {
   /** Results with the index of their document. With several workers they are in any order. */
-  readonly results: RerankResult<D>[];
+  readonly results: ([R] extends [true] ? RerankResultWithDocument<D> : RerankResult<D>)[];
   /** Number of documents scored so far. */
   readonly done: number;
   /** Number of documents; `undefined` if `documents` is not an array. */
@@ -81,3 +85,6 @@ export interface RankResult {
   /** With `returnDocuments`: the document's text. */
   readonly text?: string;
 }
+
+/** A result of `rank` with `returnDocuments: true`. */
+export type RankResultWithText = RankResult & { readonly text: string };

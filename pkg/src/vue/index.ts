@@ -32,7 +32,9 @@ export type { RankingOptions, RankingState, RerankerOptions, RerankerState };
 type Refs<T> = { readonly [Name in keyof T]: ComputedRef<T[Name]> };
 
 /** A ranking, and the function that ends the one that is being computed. */
-export type Ranking<D extends DocumentInput = DocumentInput> = Refs<RankingState<D>> & { readonly cancel: () => void };
+export type Ranking<D extends DocumentInput = DocumentInput, R extends boolean = true> = Refs<RankingState<D, R>> & {
+  readonly cancel: () => void;
+};
 
 /**
  * Loads a reranker while the component is mounted, and again when the model or the options change. Components with equal models
@@ -64,13 +66,13 @@ export function useReranker(
  * Ranks documents whenever the reranker, the query, the documents or the options change. Only the latest ranking counts: earlier
  * ones are aborted.
  */
-export function useRanking<D extends DocumentInput>(
+export function useRanking<D extends DocumentInput, R extends boolean = true>(
   reranker: MaybeRefOrGetter<Reranker | undefined>,
   query: MaybeRefOrGetter<string | undefined>,
   documents: MaybeRefOrGetter<readonly D[]>,
-  options?: MaybeRefOrGetter<RankingOptions | undefined>,
-): Ranking<D> {
-  const state: ShallowRef<RankingState<D>> = shallowRef(noRanking);
+  options?: MaybeRefOrGetter<RankingOptions<R> | undefined>,
+): Ranking<D, R> {
+  const state: ShallowRef<RankingState<D, R>> = shallowRef(noRanking);
   let run: RankingRun | undefined;
   whileMounted(
     () => ({

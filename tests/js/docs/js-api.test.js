@@ -25,9 +25,10 @@ const types = [...typeFiles, "types/cache", "errors"].map((name) => read(`pkg/sr
 /** Every interface that the package exports: its name, what it extends, and its own members with their types. */
 function interfaces() {
   const found = new Map();
-  for (const [, name, bases = "", body] of types.matchAll(/^export interface (\w+)(?:<[^{]*?>)?(?: extends ([^{]+?))? \{\n(.*?)^\}/gms)) {
+  for (const [, name, bases = "", body] of types.matchAll(/^export interface (\w+)(?:<[^{]*?>)?(?:\s+extends ([^{]+?))? \{\n(.*?)^\}/gms)) {
     const members = new Map();
-    for (const [, member, type] of body.matchAll(/^ {2}(?:readonly )?(\w+)\??(?:: ([^;{]*)|\()/gm)) members.set(member, type ?? "");
+    for (const [, member, type] of body.matchAll(/^ {2}(?:readonly )?(\w+)\??(?:<[^(]*>)?(?:: ([^;{]*)|\()/gm))
+      members.set(member, type ?? "");
     found.set(name, { members, bases: [...bases.matchAll(/(\w+)(?:<\w+>)?/g)].map(([, base]) => base) });
   }
   return found;
@@ -87,7 +88,7 @@ describe("the guide to the JavaScript API", () => {
   test("gives the default that the types give", () => {
     // In the types: Default `"main"`. In the guide: the third column of a table of options.
     let compared = 0;
-    for (const [, name, , body] of types.matchAll(/^export interface (\w+Options)(?:<[^{]*?>)?(?: extends ([^{]+?))? \{\n(.*?)^\}/gms)) {
+    for (const [, name, , body] of types.matchAll(/^export interface (\w+Options)(?:<[^{]*?>)?(?:\s+extends ([^{]+?))? \{\n(.*?)^\}/gms)) {
       for (const [, comment, member] of body.matchAll(/\/\*\*((?:(?!\*\/).)*)\*\/\s*readonly (\w+)/gs)) {
         const value = /Default:? `([^`]+)`(?=[.\s])/.exec(comment)?.[1];
         if (value === undefined) continue;

@@ -19,10 +19,28 @@ export function Search({ query, rows }: { query: string; rows: readonly Row[] })
     <ul onClick={ranking.cancel}>
       {ranking.results.map(({ index, document, score, highlights }) => (
         <li key={index}>
-          {document?.id} {score.toFixed(2)} {document?.text.slice(highlights?.[0]?.start, highlights?.[0]?.end)}{" "}
+          {document.id} {score.toFixed(2)} {document.text.slice(highlights?.[0]?.start, highlights?.[0]?.end)}{" "}
           {state.progress?.overall.loaded}
         </li>
       ))}
     </ul>
+  );
+}
+
+// As docs/frameworks.md has it, with documents that are objects.
+export function Listing({ query, documents }: { query: string; documents: readonly Row[] }) {
+  const { reranker, loading, progress, error } = useReranker();
+  const { results } = useRanking(reranker, query, documents, { topN: 10 });
+  const { results: scores } = useRanking(reranker, query, documents, { returnDocuments: false });
+  // @ts-expect-error with returnDocuments: false, a result has no document
+  scores[0]?.document.id;
+  if (error) return <p role="alert">{error.message}</p>;
+  if (loading) return <p>Loading {progress?.file}</p>;
+  return (
+    <ol>
+      {results.map(({ index, document }) => (
+        <li key={index}>{document.text}</li>
+      ))}
+    </ol>
   );
 }

@@ -17,5 +17,5 @@ export function search(query: () => string, rows: () => readonly Row[]): number 
   // @ts-expect-error the arguments are functions
   useRanking(model.reranker, query, rows);
   ranking.cancel();
-  return ranking.results[0]?.highlights?.[0]?.start ?? ranking.results[0]?.document?.id;
+  return ranking.results[0]?.highlights?.[0]?.start ?? ranking.results[0]?.document.id;
 }

@@ -14,7 +14,7 @@ export const Search = defineComponent({
     const rows = ref<Row[]>([]);
     const { reranker, loading, progress, error } = useReranker(() => props.name, { workers: 1 });
     const ranking: Ranking<Row> = useRanking(reranker, query, rows, () => ({ topN: 3, highlights: 1 }));
-    const first = computed(() => ranking.results.value[0]?.highlights?.[0]?.start ?? ranking.results.value[0]?.document?.id);
+    const first = computed(() => ranking.results.value[0]?.highlights?.[0]?.start ?? ranking.results.value[0]?.document.id);
     // @ts-expect-error a number is no query
     useRanking(reranker, 3, rows);
     // @ts-expect-error refs have values

@@ -63,8 +63,20 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   const own: Own = await Own.load(model);
   own.dispose();
 
-  const response: RerankResponse<Row> = await reranker.rerank({ query: "q", documents: rows, returnDocuments: true });
-  const id: number | undefined = response.results[0]?.document?.id;
+  const response: RerankResponse<Row, true> = await reranker.rerank({ query: "q", documents: rows, returnDocuments: true });
+  const id: number | undefined = response.results[0]?.document.id;
+  const [result] = (await reranker.rerank({ query: "q", documents: rows })).results;
+  // @ts-expect-error: without returnDocuments, a result may have no document
+  result?.document.id;
+  const returnDocuments = Math.random() < 0.5;
+  const perhaps: RerankResponse<Row> = await reranker.rerank<Row>({ query: "q", documents: rows, returnDocuments });
+  // @ts-expect-error: it may be false
+  const certain: RerankResponse<Row, true> = perhaps;
+  const general: RerankResponse = response;
+  const texts: string[] = (await reranker.rank("q", ["d"], { returnDocuments: true })).map(({ text }) => text);
+  // @ts-expect-error: without returnDocuments, a result may have no text
+  (await reranker.rank("q", ["d"]))[0]?.text.length;
+  console.log(certain, general, texts);
   const scores: Float32Array = await reranker.score([["q", "d"]], { scores: "raw" });
   const rank: number | undefined = (await reranker.rank("q", ["d"], { topK: 1 }))[0]?.corpus_id;
   const info: ModelInfo = reranker.info;
@@ -171,7 +183,7 @@ export async function explaining(reranker: Reranker): Promise<void> {
 export async function streaming(reranker: Reranker): Promise<void> {
   const { signal } = controller;
   for await (const part of reranker.stream({ query: "q", documents: rows, returnDocuments: true, scores: "sigmoid", signal })) {
-    const ids: (number | undefined)[] = part.results.map(({ document }) => document?.id);
+    const ids: number[] = part.results.map(({ document }) => document.id);
     const total: number | undefined = part.total;
     console.log(ids, part.done.toFixed(), total);
   }
@@ -199,8 +211,8 @@ export async function searching(reranker: Reranker): Promise<void> {
   const candidates = [[0, 1], new Uint32Array([0])];
   for (const found of candidates) {
     for await (const ranking of collection.rank("q", { candidates: found, latest: true, topN: 10, returnDocuments: true })) {
-      const soFar: CollectionRanking<Row> = ranking;
-      const id: number | undefined = soFar.results[0]?.document?.id;
+      const soFar: CollectionRanking<Row, true> = ranking;
+      const id: number | undefined = soFar.results[0]?.document.id;
       console.log(id, soFar.done === soFar.total, soFar.usage.tokens, collection.size.toFixed());
     }
   }
