@@ -1,12 +1,11 @@
 import { RankletError } from "../errors.js";
-import type { CompareProgress, ExplainProgress, PrepareProgress, ScoreProgress } from "../types.js";
+import type { CompareProgress, DocumentSource, ExplainProgress, PrepareProgress, ScoreProgress } from "../types.js";
 import {
   abortSignal,
   array,
   boolean,
   type Check,
   callback,
-  iterable,
   maxUint32,
   nonNegativeInteger,
   oneOf,
@@ -113,7 +112,7 @@ export const streamChecks = {
   ...scoringChecks,
   ...documentChecks,
   query: string,
-  documents: iterable,
+  documents: documentSource,
   minScore: finiteNumber,
   highlights: positiveInteger,
   returnDocuments: boolean,
@@ -182,6 +181,13 @@ function fieldNames(value: unknown, name: string): readonly string[] {
   const names = array(value, name);
   if (names.length === 0) throw new RankletError("input", `${name} must name at least one field`);
   return Array.from(names, (field, position) => string(field, `${name}[${position}]`));
+}
+
+/** Checks a source of documents: an object that is an iterable, of either kind, or a web stream. */
+export function documentSource(value: unknown, name: string): DocumentSource {
+  if (typeof value === "object" && value !== null && [Symbol.iterator, Symbol.asyncIterator, "getReader"].some((member) => member in value))
+    return value as DocumentSource;
+  throw wrongType(name, "an array or another iterable, or a web stream", value);
 }
 
 function documentIndices(value: unknown, name: string): Uint32Array {

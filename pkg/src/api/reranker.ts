@@ -1,4 +1,4 @@
-import { documentTexts, type ReadDocument, readDocuments } from "../documents/documents.js";
+import { documentTexts } from "../documents/documents.js";
 import { disposedError, RankletError, withItemInMessage } from "../errors.js";
 import { Deadline } from "../scoring/deadline.js";
 import { expectSameDevice, withOneRestart, withRestart } from "../scoring/fallback.js";
@@ -12,6 +12,7 @@ import type {
   Comparison,
   DocumentInput,
   DocumentOptions,
+  DocumentSource,
   ExplainCost,
   ExplainCostOptions,
   ExplainOptions,
@@ -33,12 +34,14 @@ import { array, checkOptions, string } from "../util/check.js";
 import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { asyncDispose, checkSentences, dispose } from "../util/symbols.js";
 import { PreparedCollection } from "./collection.js";
+import { documentWindows, type ReadDocument } from "./document-windows.js";
 import { compare, explain, explainCost, explainedPairs } from "./explain.js";
 import { checkFirstStage } from "./fusion.js";
 import { withHighlights } from "./highlights.js";
 import {
   compareChecks,
   compareRefusals,
+  documentSource,
   explainChecks,
   explainCostChecks,
   explainCostRefusals,
@@ -73,7 +76,7 @@ interface SentenceOptions {
 /** The checked options of `stream`. */
 interface StreamSettings {
   readonly query: string;
-  readonly documents: Iterable<unknown>;
+  readonly documents: DocumentSource;
   readonly total: number | undefined;
   readonly text: TextOptions;
   readonly minScore: number | undefined;
@@ -158,8 +161,8 @@ export class LoadedReranker {
   stream<D extends DocumentInput, R extends boolean = boolean>(options: StreamOptions<D, R>): AsyncGenerator<StreamPart<D, R>, void> {
     const checked = checkOptions("stream", options, streamChecks, streamRefusals);
     const query = string(checked.query, "stream: query");
-    const { documents, minScore, highlights, returnDocuments = false, scores = "model", signal } = checked;
-    if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
+    const documents = documentSource(checked.documents, "stream: documents");
+    const { minScore, highlights, returnDocuments = false, scores = "model", signal } = checked;
     this.#expectOneLabel("stream");
     const total = Array.isArray(documents) ? documents.length : undefined;
     const limits = documentLimits(checked);
@@ -311,11 +314,8 @@ export class LoadedReranker {
   async *#streamOnce<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
     let done = 0;
     const { device } = this.info.backend;
-    for (const window of windows(
-      readDocuments(settings.documents as Iterable<D>, settings.text),
-      ({ text }) => text.length,
-      this.#workers,
-    )) {
+    const source = settings.documents as DocumentSource<D>;
+    for await (const window of documentWindows(source, { ...settings, workers: this.#workers })) {
       const first = done;
       const documents = window.map(({ text }) => text);
       const job = { kind: "query", query: settings.query, documents, limits: settings.limits } as const;

@@ -7,12 +7,6 @@ import textFieldsJson from "./text_fields.js";
 import { isMissing, scalarText, toValue, type Value } from "./values.js";
 import { writeYaml } from "./yaml.js";
 
-/** A document and its text that is scored. */
-export interface ReadDocument<D> {
-  readonly document: D;
-  readonly text: string;
-}
-
 /** The list that documents come from. */
 export interface DocumentList {
   /** Returns the name of a document in errors. */
@@ -46,41 +40,54 @@ interface Source {
 const textFields: readonly string[] = textFieldsJson;
 
 /**
- * Reads the texts of documents: the string itself; an object's text; with `rankFields` the value of the only field, or of
- * several as lines `field: value`; with `structured` these fields, or all, in that form. A field in `rankFields` that is missing
- * or `null` is left out, and one that is named again is written once.
- * @throws RankletError `input`, with the document's index; if no document has any of the fields, after the last document
+ * Reads the texts of documents one after the other: the string itself; an object's text; with `rankFields` the value of the only
+ * field, or of several as lines `field: value`; with `structured` these fields, or all, in that form. A field in `rankFields` that
+ * is missing or `null` is left out, and one that is named again is written once.
  */
-export function* readDocuments<D>(
-  documents: Iterable<D>,
-  { rankFields, structured }: TextOptions = {},
-  list?: Partial<DocumentList>,
-): Generator<ReadDocument<D>, void> {
-  const { nameOf, maxBytes, tooLong } = { ...defaultList, ...list };
-  const fields = rankFields === undefined ? undefined : [...new Set(rankFields)];
-  let index = 0;
-  let bytesLeft = maxBytes;
-  let hasField = false;
-  for (const document of documents) {
-    const name = nameOf(index);
-    if (fields === undefined && structured === undefined) {
-      yield { document, text: plainText(document, name) };
-    } else {
-      const out = new BoundedText(bytesLeft, () => tooLong(index));
-      writeText({ name, out }, document, fields, structured);
-      hasField ||= typeof document === "string" || (fields?.some((field) => valueAt(document, field) !== undefined) ?? true);
-      bytesLeft = out.bytesLeft;
-      yield { document, text: out.toString() };
-    }
-    index++;
+export class DocumentReader {
+  readonly #fields: readonly string[] | undefined;
+  readonly #structured: StructuredText | undefined;
+  readonly #list: DocumentList;
+  #index = 0;
+  #bytesLeft: number;
+  #hasField = false;
+
+  constructor({ rankFields, structured }: TextOptions = {}, list?: Partial<DocumentList>) {
+    this.#fields = rankFields === undefined ? undefined : [...new Set(rankFields)];
+    this.#structured = structured;
+    this.#list = { ...defaultList, ...list };
+    this.#bytesLeft = this.#list.maxBytes;
   }
-  if (fields === undefined || hasField || index === 0) return;
-  throw new RankletError("input", `no document has a field of rankFields: ${fields.map((field) => `"${field}"`).join(", ")}`);
+
+  /**
+   * Returns the text of the next document.
+   * @throws RankletError `input`, with the document's index
+   */
+  read(document: unknown): string {
+    const index = this.#index++;
+    const name = this.#list.nameOf(index);
+    const fields = this.#fields;
+    if (fields === undefined && this.#structured === undefined) return plainText(document, name);
+    const out = new BoundedText(this.#bytesLeft, () => this.#list.tooLong(index));
+    writeText({ name, out }, document, fields, this.#structured);
+    this.#hasField ||= typeof document === "string" || (fields?.some((field) => valueAt(document, field) !== undefined) ?? true);
+    this.#bytesLeft = out.bytesLeft;
+    return out.toString();
+  }
+
+  /** @throws RankletError `input` if there were documents, and none has any of the fields */
+  end(): void {
+    if (this.#fields === undefined || this.#hasField || this.#index === 0) return;
+    throw new RankletError("input", `no document has a field of rankFields: ${this.#fields.map((field) => `"${field}"`).join(", ")}`);
+  }
 }
 
 /** Returns the texts of a list of documents. */
 export function documentTexts(documents: readonly unknown[], options?: TextOptions, list?: Partial<DocumentList>): string[] {
-  return Array.from(readDocuments(documents, options, list), ({ text }) => text);
+  const reader = new DocumentReader(options, list);
+  const texts = Array.from(documents, (document) => reader.read(document));
+  reader.end();
+  return texts;
 }
 
 function plainText(document: unknown, name: string): string {

@@ -6,25 +6,46 @@ import type { DocumentLimits, Job } from "./scorer.js";
  */
 const windowSize = { documents: 256, characters: 32_768 };
 
+/** A window while it is filled. */
+export class OpenWindow<T> {
+  readonly #scale: number;
+  #items: T[] = [];
+  #characters = 0;
+
+  /** @param workers the number of workers that score a window; its size is multiplied by it */
+  constructor(workers: number) {
+    this.#scale = Math.max(1, workers);
+  }
+
+  /** Adds an item, and returns the items if the window is full. The next item is the first of another window. */
+  add(item: T, characters: number): T[] | undefined {
+    this.#items.push(item);
+    this.#characters += characters;
+    const isFull = this.#items.length === windowSize.documents * this.#scale || this.#characters >= windowSize.characters * this.#scale;
+    return isFull ? this.close() : undefined;
+  }
+
+  /** Returns the items so far, of which there may be none. */
+  close(): T[] {
+    const items = this.#items;
+    this.#items = [];
+    this.#characters = 0;
+    return items;
+  }
+}
+
 /**
  * Splits `items` into windows, in order.
  * @param length returns the characters of an item
- * @param workers the number of workers that score a window; its size is multiplied by it
  */
 export function* windows<T>(items: Iterable<T>, length: (item: T) => number, workers: number): Generator<T[]> {
-  const scale = Math.max(1, workers);
-  let window: T[] = [];
-  let characters = 0;
+  const window = new OpenWindow<T>(workers);
   for (const item of items) {
-    window.push(item);
-    characters += length(item);
-    if (window.length === windowSize.documents * scale || characters >= windowSize.characters * scale) {
-      yield window;
-      window = [];
-      characters = 0;
-    }
+    const full = window.add(item, length(item));
+    if (full !== undefined) yield full;
   }
-  if (window.length > 0) yield window;
+  const last = window.close();
+  if (last.length > 0) yield last;
 }
 
 /** Yields the jobs that score `documents` for one query. */

@@ -52,14 +52,20 @@ export interface RerankOptions<D extends DocumentInput = DocumentInput, R extend
   readonly returnDocuments?: R | undefined;
 }
 
+/** Documents of a stream: an array or another iterable, an asynchronous iterable, or a web stream. */
+export type DocumentSource<D extends DocumentInput = DocumentInput> = Iterable<D> | AsyncIterable<D> | ReadableStream<D>;
+
 /** Options of `stream`. */
 export interface StreamOptions<D extends DocumentInput = DocumentInput, R extends boolean = boolean>
   extends ScoringOptions,
     DocumentOptions {
   /** The text that the documents are to answer, such as a question or keywords. */
   readonly query: string;
-  /** An array or another iterable. It is read a little ahead of scoring. */
-  readonly documents: Iterable<D>;
+  /**
+   * The documents to score. A window of them is read ahead of scoring: 256 for each worker, or fewer long ones. The first are
+   * scored when a window is full, or the source has ended.
+   */
+  readonly documents: DocumentSource<D>;
   /** Leaves out results with a lower score than this. Default: none is left out. */
   readonly minScore?: number | undefined;
   /** As for `rerank`. Default: none. */

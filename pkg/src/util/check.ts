@@ -65,12 +65,6 @@ export function array(value: unknown, name: string): readonly unknown[] {
   throw wrongType(name, "an array", value);
 }
 
-/** @throws RankletError `input` unless `value` is an iterable object, which a string is not */
-export function iterable(value: unknown, name: string): Iterable<unknown> {
-  if (typeof value === "object" && value !== null && Symbol.iterator in value) return value as Iterable<unknown>;
-  throw wrongType(name, "an array or another iterable", value);
-}
-
 /** The largest number that the engine takes: its numbers have 32 bits. */
 export const maxUint32 = 0xffff_ffff;
 

@@ -49,6 +49,88 @@ for (const workers of [0, 1]) {
       assert.ok(read < 1000, `${read} documents were read`);
     });
 
+    test("a stream of an asynchronous iterable or a web stream gives the results of its documents as an array", async () => {
+      const resultsOf = async (source) =>
+        (await collect(reranker.stream({ query: "q", documents: source, returnDocuments: true }))).flatMap(({ results }) => results);
+      const expected = await resultsOf(documents);
+      const sources = {
+        generator: (async function* () {
+          yield* documents;
+        })(),
+        "web stream": ReadableStream.from(documents),
+        // As in browsers whose web streams are no iterables.
+        "reader of a web stream": { getReader: () => ReadableStream.from(documents).getReader() },
+      };
+      for (const [name, source] of Object.entries(sources)) assert.deepEqual(await resultsOf(source), expected, name);
+      const { total } = (await reranker.stream({ query: "q", documents: ReadableStream.from(["a"]) }).next()).value;
+      assert.equal(total, undefined);
+    });
+
+    test("leaving the loop ends an asynchronous source, which is read only as far as results are consumed", async () => {
+      let read = 0;
+      let ended = 0;
+      const generator = async function* () {
+        try {
+          for (;;) yield documents[read++ % 700];
+        } finally {
+          ended++;
+        }
+      };
+      const web = new ReadableStream({
+        pull: (controller) => controller.enqueue(documents[read++ % 700]),
+        cancel: () => void ended++,
+      });
+      for (const source of [generator(), web, { getReader: () => ReadableStream.from(generator()).getReader() }]) {
+        read = ended = 0;
+        for await (const { done } of reranker.stream({ query: "q", documents: source })) if (done >= 300) break;
+        assert.equal(ended, 1);
+        assert.ok(read < 1000, `${read} documents were read`);
+      }
+    });
+
+    test("an error of an asynchronous source rejects the iteration, and a wrong document ends the source", async () => {
+      const thrown = new Error("mine");
+      const failing = async function* () {
+        yield* documents.slice(0, 600);
+        throw thrown;
+      };
+      for (const source of [failing(), ReadableStream.from(failing())]) {
+        const stream = reranker.stream({ query: "q", documents: source });
+        assert.ok((await stream.next()).value.done > 0);
+        await assert.rejects(collect(stream), (error) => error === thrown);
+      }
+      let ended = false;
+      const wrong = async function* () {
+        try {
+          yield* ["a", 7, "b"];
+        } finally {
+          ended = true;
+        }
+      };
+      await rejectsWith("input", /documents\[1\] must be a string or an object/, () =>
+        collect(reranker.stream({ query: "q", documents: wrong() })),
+      );
+      assert.ok(ended);
+    });
+
+    test("an abort does not wait for a source that gives no document", async () => {
+      const controller = new AbortController();
+      let ended = false;
+      const silent = {
+        [Symbol.asyncIterator]: () => ({
+          next: () => new Promise(() => {}),
+          return: () => {
+            ended = true;
+            return new Promise(() => {});
+          },
+        }),
+      };
+      const next = reranker.stream({ query: "q", documents: silent, signal: controller.signal }).next();
+      setTimeout(() => controller.abort("enough"), 10);
+      await assert.rejects(next, { code: "aborted", cause: "enough" });
+      assert.ok(ended);
+    });
+
     test("a stream scores rankFields and returns the caller's documents", async () => {
       const [part] = await collect(
         reranker.stream({ query: "q", documents: documents.slice(0, 2), rankFields: ["id", "text"], returnDocuments: true }),
@@ -86,6 +168,8 @@ describe("stream", () => {
       {},
       { query: "q" },
       { query: "q", documents: "text" },
+      { query: "q", documents: {} },
+      { query: "q", documents: Promise.resolve(["a"]) },
       { query: "q", documents: 7 },
       { query: 1, documents: [] },
     ]) {

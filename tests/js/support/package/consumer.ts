@@ -192,6 +192,16 @@ export async function streaming(reranker: Reranker): Promise<void> {
   };
   const parts: AsyncGenerator<StreamPart<string>, void> = reranker.stream({ query: "q", documents: endless() });
   await parts.return();
+  const later = async function* (): AsyncGenerator<Row> {
+    yield* rows;
+  };
+  for await (const { results } of reranker.stream({ query: "q", documents: later(), returnDocuments: true })) {
+    const ids: number[] = results.map(({ document }) => document.id);
+    console.log(ids);
+  }
+  const web = new ReadableStream<Row>();
+  const ofWeb: AsyncGenerator<StreamPart<Row>, void> = reranker.stream({ query: "q", documents: web });
+  await ofWeb.return();
 
   // @ts-expect-error: a stream yields all documents, so it has no topN
   reranker.stream({ query: "q", documents: rows, topN: 1 });
