@@ -1,6 +1,7 @@
 // The entry `ranklet/ai-sdk`: a provider of reranking models for `rerank` of the AI SDK, versions 6 and 7.
 import { type DocumentOptions, type LoadOptions, RankletError, type Reranker, type Scores } from "ranklet";
 
+import { type Fields, textOf } from "../documents/fields.js";
 import { abortable, throwIfAborted } from "../util/abort.js";
 import { type Check, checkOptions, unchecked } from "../util/check.js";
 import { lazyReranker, modelChecks, passedOnChecks } from "./lazy-reranker.js";
@@ -8,7 +9,6 @@ import { lazyReranker, modelChecks, passedOnChecks } from "./lazy-reranker.js";
 /** A value that JSON can hold. */
 type Json = null | string | number | boolean | { [key: string]: Json | undefined } | Json[];
 type JsonObject = { [key: string]: Json | undefined };
-type Fields = Readonly<Record<string, unknown>>;
 
 /** The call of a reranking model, as the AI SDK's specification v3 has it. */
 export interface RerankingCall {
@@ -133,7 +133,8 @@ async function rerank(load: () => Promise<Reranker>, modelId: string, call: Rera
           {
             type: "compatibility",
             feature: "object documents",
-            details: "documents without a string `text` are scored as JSON; name fields in providerOptions.ranklet.rankFields",
+            details:
+              "documents without a text, such as a string `text` or `body`, are scored as JSON; name fields in providerOptions.ranklet.rankFields",
           },
         ]
       : [],
@@ -157,6 +158,5 @@ function documentOf(
   }
   if (isText) return value;
   if (rankFields !== undefined || structured !== undefined) return value as object;
-  const { text } = value as { readonly text?: unknown };
-  return typeof text === "string" ? (value as object) : JSON.stringify(value);
+  return textOf(value as Fields) === undefined ? JSON.stringify(value) : (value as object);
 }

@@ -2,8 +2,7 @@ import { RankletError } from "../errors.js";
 import type { StructuredText, TextOptions } from "../types.js";
 import { isObject, kindOf } from "../util/check.js";
 import { BoundedText } from "./bounded-text.js";
-import { type Fields, fieldOf, valueAt } from "./fields.js";
-import textFieldsJson from "./text_fields.js";
+import { type Fields, textFields, textOf, valueAt } from "./fields.js";
 import { isMissing, scalarText, toValue, type Value } from "./values.js";
 import { writeYaml } from "./yaml.js";
 
@@ -32,12 +31,6 @@ interface Source {
   readonly name: string;
   readonly out: BoundedText;
 }
-
-/**
- * The fields that hold a document's text in LangChain, LlamaIndex, Haystack, Pyserini and others. The first string counts. The
- * `ranklet` program reads the same list, `src/documents/text_fields.json`.
- */
-const textFields: readonly string[] = textFieldsJson;
 
 /**
  * Reads the texts of documents one after the other: the string itself; an object's text; with `rankFields` the value of the only
@@ -93,7 +86,7 @@ export function documentTexts(documents: readonly unknown[], options?: TextOptio
 function plainText(document: unknown, name: string): string {
   if (typeof document === "string") return document;
   const fields = expectFields(document, name, "must be a string or an object with a text");
-  const text = textFields.map((field) => fieldOf(fields, field)).find((value) => typeof value === "string");
+  const text = textOf(fields);
   if (text !== undefined) return text;
   throw wrong(name, `has no string \`text\`, nor any of ${textFields.slice(1).join(", ")}; name the fields to score in rankFields`);
 }

@@ -1,7 +1,19 @@
 import { isObject } from "../util/check.js";
+import textFieldsJson from "./text_fields.js";
 
 /** An object's fields. */
 export type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * The fields that hold a document's text in LangChain, LlamaIndex, Haystack, Pyserini and others. The first string counts. The
+ * `ranklet` program reads the same list, `src/documents/text_fields.json`.
+ */
+export const textFields: readonly string[] = textFieldsJson;
+
+/** Returns the text of an object: the first of its fields for a text that is a string. */
+export function textOf(fields: Fields): string | undefined {
+  return textFields.map((field) => fieldOf(fields, field)).find((value) => typeof value === "string");
+}
 
 /**
  * Returns the value at a path: a field's name, or names that dots join. A field whose own name has the dots wins. A path goes

@@ -68,8 +68,8 @@ test("the entry points of Node, Workers and edge functions bring no file for bro
     );
 });
 
-test("the adapters use the public API, and three modules that know only its errors", () => {
-  const shared = ["../util/load-once.js", "../util/check.js", "../util/abort.js"];
+test("the adapters use the public API, and four modules that know only its errors", () => {
+  const shared = ["../documents/fields.js", "../util/load-once.js", "../util/check.js", "../util/abort.js"];
   const adapters = readdirSync(new URL("adapters/", dist)).filter((file) => file.endsWith(".js"));
   assert.ok(adapters.length >= 4, adapters.join());
   for (const name of adapters) {
@@ -83,6 +83,8 @@ test("the adapters use the public API, and three modules that know only its erro
   }
   const known = shared.flatMap((path) => modulesOf(path.slice("../".length)));
   assert.deepEqual([...new Set(known)].sort(), [
+    "documents/fields.js",
+    "documents/text_fields.js",
     "errors.js",
     "util/abort.js",
     "util/check.js",

@@ -55,6 +55,10 @@ for (const [version, ai] of [
       assert.deepEqual(rows(await rerank({ documents: texts })), expected);
       const fields = documents.map((body, id) => ({ id, body }));
       assert.deepEqual(rows(await rerank({ documents: fields, providerOptions: { ranklet: { rankFields: ["body"] } } })), expected);
+      const articles = documents.map((body, id) => ({ id, title: "A title", body }));
+      assert.deepEqual(rows(await rerank({ documents: articles })), expected);
+      const { warnings } = await ranklet("default").doRerank({ query, documents: { type: "object", values: articles } });
+      assert.deepEqual(warnings, []);
     });
 
     test("writes objects as YAML if providerOptions says so", async () => {
@@ -64,7 +68,7 @@ for (const [version, ai] of [
     });
 
     test("scores other objects as JSON, with a warning", async () => {
-      const objects = documents.map((body) => ({ body }));
+      const objects = documents.map((note) => ({ note }));
       const { results } = await reranker.rerank({ query, documents: objects.map((object) => JSON.stringify(object)) });
       assert.deepEqual(rows(await rerank({ documents: objects })), results);
       const { warnings } = await ranklet("default").doRerank({ query, documents: { type: "object", values: objects } });
