@@ -5,7 +5,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What users can do about an error, whatever failed. */
+/** Advice for users about an error, whatever failed. */
 const adviceByCode: Partial<Record<ErrorCode, string>> = {
   unsupported: "Choose another device or model.",
   "device-lost": "Try again, or choose the CPU as the device.",

@@ -28,7 +28,7 @@ interface RankRequest {
   readonly returnDocuments: boolean;
 }
 
-/** What a scorer has prepared. */
+/** The documents that a scorer has prepared. */
 interface PreparedDocuments<D> {
   /** The scorer's number for these documents. */
   readonly id: number;

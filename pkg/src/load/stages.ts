@@ -17,7 +17,7 @@ import type { MemoryBudget } from "./memory-budget.js";
 export interface LoadPlan {
   readonly options: CheckedLoadOptions;
   readonly location: ModelLocation;
-  /** What forbids requests, as errors say it; `undefined` if they are allowed. */
+  /** The reason why requests are forbidden, as errors say it; `undefined` if they are allowed. */
   readonly offline: string | undefined;
 }
 
@@ -28,7 +28,7 @@ export type ModelLocation = GivenFiles | LocalFolder | RemoteFolder;
 export interface GivenFiles {
   readonly kind: "given";
   readonly files: Readonly<Record<string, unknown>>;
-  /** What to do if the file at a URL does not exist, for the end of an error. */
+  /** Advice for the end of an error if the file at a URL does not exist. */
   readonly missingAdvice?: string;
 }
 
@@ -50,7 +50,7 @@ export interface RemoteFolder {
 export interface SourceContext {
   readonly platform: Platform;
   readonly budget: MemoryBudget;
-  /** What forbids requests, as errors say it; `undefined` if they are allowed. */
+  /** The reason why requests are forbidden, as errors say it; `undefined` if they are allowed. */
   readonly offline: string | undefined;
   /** The entry of the cache that downloads are written into, if the model is cached. */
   readonly entry: CacheEntry | undefined;

@@ -10,7 +10,7 @@ import type { MemoryBudget } from "./memory-budget.js";
  */
 const maxCompressionOverhead = 32;
 
-/** What a server announces about a file. */
+/** A file as a server announces it. */
 export interface AnnouncedFile {
   readonly url: URL;
   /** The commit that the file is from, if the server is a Hub and says so. */

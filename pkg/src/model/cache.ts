@@ -41,7 +41,7 @@ export class ModelCache {
     this.#weights = weights === undefined ? weightsForms : [weights];
   }
 
-  /** What identifies the model. */
+  /** The model's key. */
   get key(): string {
     return this.#model;
   }

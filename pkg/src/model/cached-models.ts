@@ -6,7 +6,7 @@ import { chosenForm, type WeightsForm } from "./model-files.js";
 
 /** A model in a cache. */
 export interface StoredModel {
-  /** What identifies it: the URL of its folder, and the weights if they were chosen. */
+  /** Its identity: the URL of its folder, and the weights if they were chosen. */
   readonly key: string;
   readonly store: Store;
   readonly bytes: number;

@@ -7,7 +7,7 @@ import { maxListedFiles } from "./model-files.js";
 /** Max length of the list. An entry takes about 300 bytes. */
 const maxListingBytes = 4096 * maxListedFiles;
 
-/** What a Hub lists about a large file. */
+/** A large file in the list of a Hub. */
 interface LargeFile {
   /** In hexadecimal. */
   readonly sha256: string;

@@ -16,7 +16,7 @@ export interface ModelFile {
   readonly refused?: string;
   /** The files that are read if this one does not exist. */
   readonly replacements?: readonly string[];
-  /** What to do if it is missing, for messages. */
+  /** Advice for the user if it is missing. */
   readonly advice?: string;
   /**
    * When the file is requested from a location that does not list its files: never, if another file exists, or unless that has

@@ -8,7 +8,7 @@ const maxPieceBytes = 8_388_608;
 /** Min number of pieces of a file, so that a killed process loses little of a small one too. */
 const minPieces = 64;
 
-/** What a sink reports. */
+/** Receives the reports of a sink. */
 interface StoredSinkListener {
   /** Called before the bytes of a version are written. */
   readonly onStart: (version: FileVersion) => Promise<void>;

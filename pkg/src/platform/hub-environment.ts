@@ -4,7 +4,7 @@ export interface Setting {
   readonly name: string;
 }
 
-/** What the environment of a process says about Hubs, with the variables of huggingface_hub. */
+/** Settings for Hubs in the environment of a process, by the variables of huggingface_hub. */
 export interface HubEnvironment {
   /** The server of all models. */
   readonly endpoint?: Setting;
@@ -12,6 +12,6 @@ export interface HubEnvironment {
   readonly token?: Setting;
   /** The name of the variable that forbids requests, if one does. */
   readonly offline?: string;
-  /** What keeps the environment from being read, as `info.warnings` says it. */
+  /** The reason why the environment cannot be read, as `info.warnings` says it. */
   readonly warning?: string;
 }

@@ -26,7 +26,7 @@ export interface Platform {
    * @throws RankletError `unsupported` if the application has to give it
    */
   engine(): WebAssembly.Module | URL;
-  /** What the runtime requires to compile the engine, for the end of an error. */
+  /** The runtime's requirement for compiling the engine, for the end of an error. */
   readonly engineNeeds: string;
   /** Starts a worker; `undefined` if the runtime has none. */
   readonly startWorker: (() => WorkerPort) | undefined;
@@ -41,7 +41,7 @@ export interface Platform {
    * @throws RankletError `unsupported` if the application has to import it
    */
   embeddedModel(name: EmbeddedModel): ModelFileSet;
-  /** What to do if a file of the package is not where it is looked for, for the end of an error. */
+  /** Advice for the end of an error if a file of the package is not where it is looked for. */
   readonly missingFileAdvice: string;
   /** Returns what the environment of the process says about Hubs; `undefined` if the runtime has no environment. */
   hubEnvironment(): HubEnvironment | undefined;

@@ -52,7 +52,7 @@ export interface CacheLocation {
   readonly cache?: string | undefined;
 }
 
-/** What identifies a model in a cache, as in `load`. */
+/** The options of `load` that identify a model in a cache. */
 export interface CacheLookup extends CacheLocation {
   readonly revision?: string | undefined;
   readonly baseUrl?: string | undefined;

@@ -91,7 +91,7 @@ export interface LoadOptions {
    */
   readonly workers?: "auto" | number | undefined;
   /**
-   * What each of several workers holds. `"copies"`: all weights. Workers score different documents. `"layers"`: some layers of
+   * The share of each of several workers. `"copies"`: all weights. Workers score different documents. `"layers"`: some layers of
    * the model, so that all workers together hold the weights once. Documents pass from worker to worker. The scores are the same.
    *
    * `"auto"`, the default, is `"copies"` for a given number of workers. With `workers: "auto"`, it is `"layers"` for a model with

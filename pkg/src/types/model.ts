@@ -19,7 +19,7 @@ export interface Backend {
   readonly shared?: "tabs" | "page";
   /** Number of workers; with `workers: "auto"` the max number. 0 is the calling thread. */
   readonly workers: number;
-  /** What each of several workers holds: a copy of the weights, or some layers of the model. */
+  /** The share of each of several workers: a copy of the weights, or some layers of the model. */
   readonly split?: "copies" | "layers";
 }
 

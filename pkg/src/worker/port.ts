@@ -1,6 +1,6 @@
 import type { Request } from "./protocol.js";
 
-/** What moves to a worker with a message instead of being copied. */
+/** An object that moves to a worker with a message instead of being copied. */
 export type Movable = ArrayBuffer | MessagePort;
 
 /** A worker, as the thread that started it sees it; the same in every runtime. */

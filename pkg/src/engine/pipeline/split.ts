@@ -9,7 +9,7 @@ export const maxCopyBytes = 200e6;
 /** Max memory of all stages of a model, relative to one engine with all of it. Layers that share weights are not split. */
 const maxPipelineRatio = 1.5;
 
-/** What the first worker decides: whether each worker has a copy of the weights, or some layers. */
+/** The decision that the first worker makes: whether each worker has a copy of the weights, or some layers. */
 export interface SplitRequest {
   /** `"layers"` splits the model in any case. */
   readonly mode: "auto" | "layers";

@@ -37,7 +37,7 @@ export interface FileResponse {
   readonly announced: AnnouncedLength | undefined;
 }
 
-/** What the headers of a response say about the file. */
+/** The description of a file in the headers of a response. */
 type Description = Pick<FileResponse, "etag" | "commit" | "sha256" | "announced">;
 
 /**

@@ -11,7 +11,7 @@ import { type WorkerStart, WorkerStarter } from "../../worker/worker-starter.js"
 /** Max number of workers that `"auto"` starts. */
 const maxAutoWorkers = 4;
 
-/** What workers need, and how many there are. */
+/** The inputs of workers, and their number. */
 export interface WorkerInputs extends WorkerStart {
   readonly workers: "auto" | number;
   /** How several workers share the model. `"auto"` is `"copies"` for a given number of workers. */
