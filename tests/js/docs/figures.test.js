@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
 import { describe, test } from "node:test";
 
 import { read } from "../support/docs/markdown.js";
-import { inRepository } from "../support/paths.js";
+import { dist, inRepository } from "../support/paths.js";
 
 const benchmarks = read("docs/benchmarks.md");
 
@@ -27,6 +28,33 @@ describe("figures that a reader meets twice", () => {
     assert.ok(read("models/small/README.md").includes(`${megabytes} MB`), megabytes);
   });
 
+  test("docs/models.md has the sizes of both models, as they are and compressed", () => {
+    const files = ["default", "small"].map((folder) =>
+      Buffer.concat(["model.safetensors", "tokenizer.json"].map((name) => readFileSync(inRepository(`models/${folder}/${name}`)))),
+    );
+    const [plain, compressed] = [files.map(({ length }) => length), files.map(gzippedSize)].map((sizes) =>
+      sizes.map((size) => `${(size / 1e6).toFixed(1)} MB`),
+    );
+    assert.ok(read("docs/models.md").includes(`| files | ${plain[0]}, q8 | ${plain[1]}, q4; q8 in memory |`), plain.join());
+    assert.ok(read("docs/models.md").includes(`| compressed with its tokenizer | ${compressed.join(" | ")} |`), compressed.join());
+  });
+
+  // Another compiler moves the sizes a little, which needs no new figures.
+  const tolerance = 0.005;
+  for (const [row, file] of [
+    ["WebAssembly file", "ranklet_bg.wasm"],
+    ["WebAssembly file with relaxed SIMD", "ranklet_relaxed_bg.wasm"],
+  ]) {
+    test(`docs/benchmarks.md has the size of the ${row}`, (t) => {
+      const bytes = readFileSync(new URL(`assets/${file}`, dist));
+      const [, megabytes, kilobytes] = new RegExp(`^\\| ${row}: raw, gzipped \\| ([\\d.]+) MB, ([\\d,]+) kB \\|`, "m").exec(benchmarks);
+      const gzipped = gzippedSize(bytes);
+      t.diagnostic(`${bytes.length} bytes, ${gzipped} gzipped`);
+      assert.ok(Math.abs(megabytes * 1e6 - bytes.length) < tolerance * bytes.length, `${bytes.length} bytes`);
+      assert.ok(Math.abs(kilobytes.replace(",", "") * 1e3 - gzipped) < tolerance * gzipped, `${gzipped} bytes gzipped`);
+    });
+  }
+
   for (const [folder, name, before] of [
     ["default", "embedded", "0.4458, "],
     ["small", "small", ""],
@@ -46,3 +74,8 @@ describe("figures that a reader meets twice", () => {
     for (const path of ["README.md", "CONTRIBUTING.md"]) assert.match(read(path), /Node 20\.19 or later/, path);
   });
 });
+
+/** Returns the size of these bytes as `gzip -9` compresses them. */
+function gzippedSize(bytes) {
+  return execFileSync("gzip", ["-9", "-c"], { input: bytes, maxBuffer: bytes.length }).length;
+}
