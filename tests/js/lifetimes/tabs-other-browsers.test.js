@@ -18,7 +18,7 @@ async function rankShared(small) {
   return { shared: backend.shared, warnings, results: await globalThis.reranker.rank("q", ["a", "b c", "d"]) };
 }
 
-describe("Reranker.shared in other browsers", { timeout: 120_000 }, () => {
+describe("Reranker.shared in other browsers", { timeout: 600_000 }, () => {
   test("two tabs of Firefox have one engine, and the second one works after the first is closed", async () => {
     const site = await startSite({ "/fixtures/": sendFixture, [bundlePath]: sendBundle });
     const browser = await launchFirefox();

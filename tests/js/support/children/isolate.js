@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import WebSocket from "ws";
 
 /** Max time in milliseconds for each answer of the inspector. */
-const maxAnswerMs = 10_000;
+const maxAnswerMs = 60_000;
 
 /**
  * Connects to the isolate of a Worker through V8's inspector. workerd does not end while this is connected.
