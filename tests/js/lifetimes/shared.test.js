@@ -12,6 +12,7 @@ import * as modules from "../support/package/modules.js";
 import { dist } from "../support/paths.js";
 import { deferred } from "../support/pool.js";
 import { filesIn, startHub } from "../support/servers/hub.js";
+import { until } from "../support/until.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { loadShared } = await import(new URL("shared/load-shared.js", dist));
@@ -24,12 +25,7 @@ let started = [];
 process.on("worker", (worker) => started.push(worker));
 const alive = () => started.filter(({ threadId }) => threadId !== -1).length;
 /** Waits until so many workers are alive. */
-async function whenAlive(count) {
-  for (let round = 0; alive() !== count; round++) {
-    assert.ok(round < 100, `${alive()} workers are alive, not ${count}`);
-    await sleep(50);
-  }
-}
+const whenAlive = (count) => until(() => alive() === count);
 afterEach(async () => {
   await whenAlive(0);
   started = [];
@@ -179,9 +175,11 @@ test("an engine of all tabs does not keep the listener of the call that loaded i
     return { loaded: await loadShared({ ...node, openTabLink }, url, { onProgress }), listener: new WeakRef(onProgress) };
   };
   const { loaded, listener } = await load();
-  await sleep(30);
-  runInNewContext("gc")();
-  assert.equal(listener.deref(), undefined);
+  await until(async () => {
+    runInNewContext("gc")();
+    await sleep(30);
+    return listener.deref() === undefined;
+  });
   loaded.scorer.dispose();
 });
 
@@ -193,13 +191,17 @@ test("a forgotten reranker is freed with its worker, unless a call or a collecti
       await sleep(30);
     }
   };
+  const whenFreed = () =>
+    until(async () => {
+      await collectGarbage();
+      return alive() === 0;
+    });
   for (const load of ["load", "shared"]) {
     let collection = await (async () => (await Reranker[load](url, one)).prepare(["a", "b"]))();
     await collectGarbage();
     assert.equal((await lastOf(collection.rank("q"))).total, 2);
     collection = undefined;
-    await collectGarbage();
-    await whenAlive(0);
+    await whenFreed();
     const { promise, resolve } = deferred();
     const call = (async () =>
       (await Reranker[load](url, one)).rerank({
@@ -210,7 +212,6 @@ test("a forgotten reranker is freed with its worker, unless a call or a collecti
     await promise;
     await collectGarbage();
     assert.equal((await call).results.length, 2000);
-    await collectGarbage();
-    await whenAlive(0);
+    await whenFreed();
   }
 });
