@@ -176,7 +176,8 @@ export class ModelController {
   /** Shows why a model could not be loaded and what the user can do. */
   #showFailure(title: string, detail: string, choice: ModelChoice, device: DeviceChoice): void {
     const { card, ranker, onChoose } = this.#deps;
-    const keepAction = ranker.ready ? [{ label: `Keep ${modelName(this.#current)}`, run: () => card.hide() }] : [];
+    // The model in use may not have prepared the documents yet.
+    const keepAction = ranker.reranker !== undefined ? [{ label: `Keep ${modelName(this.#current)}`, run: () => card.hide() }] : [];
     announce(`${title}. ${detail}`);
     card.failed(title, detail, [
       { label: "Try again", run: () => void this.load(choice, device) },

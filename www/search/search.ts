@@ -127,7 +127,7 @@ export class Search {
   }
 
   async #rank(): Promise<void> {
-    const { ranker, status, code, model, device, explanations } = this.#deps;
+    const { ranker, status } = this.#deps;
     const [query, orders] = [this.#query, this.#orders];
     if (orders === undefined) return;
     // Screen readers hear the outcome once, so with a model only that of the ranking.
@@ -140,11 +140,8 @@ export class Search {
     try {
       for await (const ranking of ranker.rank(query, candidates, signal)) {
         if (signal.aborted) return;
-        this.#showRanking(ranking);
+        this.#showRanking(ranking, query, candidates);
       }
-      code.show({ model: model(), device: device(), documents: this.#documents?.passages.length ?? 0, query, candidates });
-      // Another query may have been typed since the last part of this ranking.
-      if (query === this.#query && this.#running === undefined) explanations.start(query);
     } catch (error) {
       if (signal.aborted || isOutdated(error)) return;
       this.#stop();
@@ -153,8 +150,8 @@ export class Search {
     }
   }
 
-  #showRanking(ranking: CollectionRanking<string>): void {
-    const { status, chart, devices } = this.#deps;
+  #showRanking(ranking: CollectionRanking<string>, query: string, candidates: readonly number[]): void {
+    const { status, chart, devices, code, model, device, explanations } = this.#deps;
     const { done, total, results, timings } = ranking;
     if (this.#orders === undefined) return;
     this.#show({ firstStage: this.#orders.firstStage, entries: mergeScored(results, this.#orders.entries) });
@@ -170,6 +167,9 @@ export class Search {
     showRankingState("final");
     status.show({ text: `Ranked ${count(total, "passage")} in ${duration(timings.totalMs)}. ${this.#rankChangeText()}` });
     announce(`Ranked ${count(total, "passage")} in ${duration(timings.totalMs)}. ${this.#rankChangeText()} ${this.#firstPassageText()}`);
+    // At once, and not when the last worker says that it is done, because the user can open a row from now on.
+    code.show({ model: model(), device: device(), documents: this.#documents?.passages.length ?? 0, query, candidates });
+    explanations.start(query);
   }
 
   get #cancelAction(): StatusAction {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { expectNoViolation } from "../support/browsers/axe.js";
-import { rank, screens, screenshot, useLongDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
+import { holdRankings, rank, screens, screenshot, useLongDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
 
 describe("accessibility of the demo page", () => {
   const suite = withDemo();
@@ -25,6 +25,7 @@ describe("accessibility of the demo page", () => {
       }
       await page.fill("#query", "");
       await useLongDocuments(page);
+      await holdRankings(page);
       await page.fill("#query", "How can cats tell whether they fit through a hole?");
       await page.locator("#ranklet-list .pending").first().waitFor({ state: "attached" });
       await expectNoViolation(page, "ranking");
@@ -84,6 +85,7 @@ describe("accessibility of the demo page", () => {
     assert.ok(opened.height >= before && opened.y + opened.height <= next.y + 1, "the row below moves down");
     await useLongDocuments(page);
     await page.keyboard.press("/");
+    await holdRankings(page);
     await page.fill("#query", "How can cats tell whether they fit through a hole?");
     await page.locator('[data-ranking-state="ranking"]').waitFor();
     await page.keyboard.press("Escape");
@@ -113,9 +115,11 @@ describe("accessibility of the demo page", () => {
     assert.equal(await focused(page), "query");
     await whenReady(page);
     await useLongDocuments(page);
+    const goOn = await holdRankings(page);
     await page.fill("#query", "How can cats tell whether they fit through a hole?");
     await page.getByRole("button", { name: "Cancel" }).press("Enter");
     assert.equal(await focused(page), "status-action");
+    await goOn();
     await page.keyboard.press("Enter");
     await whenRanked(page);
     assert.equal(await focused(page), "query");

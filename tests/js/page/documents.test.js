@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
-import { rank, screenshot, texts, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
+import { rank, screenshot, texts, watchTexts, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
 
 const paris = "Paris is the capital of France and its largest city.";
 const documents = ["Berlin is the capital of Germany.", paris, "The Eiffel Tower is located in Paris."];
@@ -43,9 +43,10 @@ describe("own documents on the demo page", () => {
     await page.click("#choose-documents");
     await page.fill("#documents-text", documents.join("\n"));
     await page.getByRole("button", { name: "Use these documents" }).click();
+    const statuses = await watchTexts(page, "status-text");
     await page.fill("#query", "xyzzy");
-    assert.match(await page.textContent("#status-text"), /^No passage contains these words, so all 3 are ranked/);
     await whenRanked(page);
+    assert.match((await statuses())[0], /^No passage contains these words, so all 3 are ranked/);
     assert.equal((await texts(page, "keyword-list")).length, 0);
     assert.equal((await texts(page, "ranklet-list")).length, 3);
   });
@@ -111,7 +112,7 @@ describe("own documents on the demo page", () => {
     const { page } = opened;
     for (const [name, content, message] of wrong) {
       await drop(page, name, content);
-      await page.locator("#documents-error", { hasText: message }).waitFor({ timeout: 5000 });
+      await page.locator("#documents-error", { hasText: message }).waitFor();
       await page.getByRole("button", { name: "Close" }).click();
     }
     assert.equal(await page.textContent("#documents-size"), "156 passages");

@@ -9,6 +9,7 @@ describe("the demo page in Firefox", () => {
 
   test("in Firefox, the page loads the model and ranks without a policy violation", async () => {
     const page = await suite.browser.newPage();
+    page.setDefaultTimeout(120_000);
     const problems = [];
     page.on("pageerror", (error) => problems.push(String(error)));
     page.on("console", (message) => {
@@ -21,9 +22,9 @@ describe("the demo page in Firefox", () => {
         violations.push(`${violatedDirective} ${blockedURI}`),
       );
     });
-    await page.waitForFunction(() => document.getElementById("status-text").textContent.startsWith("Ready: "), { timeout: 60_000 });
+    await page.waitForFunction(() => document.getElementById("status-text").textContent.startsWith("Ready: "));
     await page.type("#query", "How do crooks get people's passwords by email?");
-    await page.waitForSelector('[data-ranking-state="final"]', { timeout: 60_000 });
+    await page.waitForSelector('[data-ranking-state="final"]');
     const first = await page.$eval("#ranklet-list .text", ({ textContent }) => textContent);
     assert.match(first, /password/i);
     assert.equal(await page.$eval("#rank-change-lines", ({ childElementCount }) => childElementCount >= 10), true);

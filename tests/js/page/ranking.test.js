@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { rank, screens, screenshot, texts, useLongDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
+import {
+  holdRankings,
+  rank,
+  screens,
+  screenshot,
+  texts,
+  useLongDocuments,
+  whenRanked,
+  whenReady,
+  withDemo,
+} from "../support/browsers/page.js";
 
 const whiskers = "How can cats tell whether they fit through a hole?";
 
@@ -81,6 +91,7 @@ describe("the demo page", () => {
     await whenReady(page);
     assert.equal(await page.isVisible("#status-action"), false);
     await useLongDocuments(page);
+    const goOn = await holdRankings(page);
     await page.fill("#query", whiskers);
     await page.locator('[data-ranking-state="ranking"]').waitFor();
     assert.match(await page.textContent("#ranking-state"), /^ranking, \d+ of \d+$/);
@@ -88,6 +99,7 @@ describe("the demo page", () => {
     await page.getByRole("button", { name: "Cancel" }).click();
     assert.match(await page.textContent("#status-text"), /^Canceled after \d+ of \d+ passages\.$/);
     await screenshot(page, "canceled");
+    await goOn();
     await page.getByRole("button", { name: "Rank again" }).click();
     await whenRanked(page);
     assert.match((await texts(page, "ranklet-list"))[0], /^Passage \d+\. Whiskers/);

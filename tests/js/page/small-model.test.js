@@ -31,8 +31,15 @@ describe("the demo page's small model", () => {
           return [element.id || element.className || element.tagName, x, y, width, height].join();
         });
     });
+  /** Holds the larger model until the returned function is called. */
+  const holdLarger = () => {
+    let release;
+    proxy.faults.set(weights, { share: 0.5, until: new Promise((resolve) => (release = resolve)) });
+    return release;
+  };
   /** Waits until rows have moved to their places, and returns them. */
   const settled = async (page) => {
+    await page.waitForFunction(() => document.getAnimations().length === 0);
     for (let last = await places(page); ; ) {
       await page.waitForTimeout(300);
       const now = await places(page);
@@ -43,7 +50,7 @@ describe("the demo page's small model", () => {
 
   for (const screen of ["desktop", "phone"]) {
     test(`on a ${screen}, results by the small model stay until the user asks for the larger one`, async () => {
-      proxy.faults.set(weights, { bytesPerSecond: 5e6 });
+      const release = holdLarger();
       const { page, problems, open, close } = await openPage(suite.browser, proxy.url, screens[screen]);
       await open();
       await whenSmall(page);
@@ -57,6 +64,7 @@ describe("the demo page's small model", () => {
       const order = await texts(page, "ranklet-list");
       await page.evaluate(() => (shifts.length = 0));
       assert.equal(await again(page).isVisible(), false, "the larger model is still loading");
+      release();
       await again(page).waitFor();
       await screenshot(page, `small-model-${screen}`);
       assert.deepEqual(await places(page), shown);
@@ -77,13 +85,14 @@ describe("the demo page's small model", () => {
     });
 
     test(`on a ${screen} without results, the larger model replaces the small one, and nothing moves`, async () => {
-      proxy.faults.set(weights, { bytesPerSecond: 5e6 });
+      const release = holdLarger();
       const { page, open, close } = await openPage(suite.browser, proxy.url, screens[screen]);
       await open();
       await whenSmall(page);
       const shown = await settled(page);
       await page.evaluate(() => (shifts.length = 0));
       await page.keyboard.press("Escape");
+      release();
       await whenReady(page);
       assert.equal(await modelName(page), "Embedded model");
       assert.deepEqual(await places(page), shown);
@@ -94,10 +103,11 @@ describe("the demo page's small model", () => {
 
   test("the next question is ranked by the larger model that waits", async () => {
     const { page, problems, open, close } = await openPage(suite.browser, proxy.url);
-    proxy.faults.set(weights, { bytesPerSecond: 5e6 });
+    const release = holdLarger();
     await open();
     await whenSmall(page);
     await rank(page, question);
+    release();
     await again(page).waitFor();
     await page.fill("#query", "What does andante mean?");
     await page.locator("#model-name", { hasText: "Embedded model" }).waitFor();
@@ -122,7 +132,7 @@ describe("the demo page's small model", () => {
   });
 
   test("the larger model arrives although another model was canceled or could not be loaded", async () => {
-    proxy.faults.set(weights, { bytesPerSecond: 5e6 });
+    const release = holdLarger();
     const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await whenSmall(page);
@@ -134,6 +144,7 @@ describe("the demo page's small model", () => {
     await page.fill("#model-url", "./missing/");
     await page.getByRole("button", { name: "Load this model" }).click();
     await page.getByRole("button", { name: "Keep Small model" }).click();
+    release();
     await whenReady(page);
     assert.equal(await modelName(page), "Embedded model");
     await close();

@@ -2,6 +2,9 @@ import { chromium } from "playwright-core";
 
 import { chromiumExecutable, quietFlags, softwareGpuFlags } from "./chromium-flags.js";
 
+/** Max time in milliseconds for each step of a test in a page, on a busy machine. */
+const maxStepMs = 120_000;
+
 /** Starts headless Chromium. */
 export function launchChromium(args = quietFlags) {
   return chromium.launch({ executablePath: chromiumExecutable(), args });
@@ -15,6 +18,7 @@ export function launchChromiumWithGpu() {
 /** Creates a page that `open` navigates to the demo, and records its console problems and requests. */
 export async function openDemo(browser, url, options = {}) {
   const page = await browser.newPage(options);
+  page.setDefaultTimeout(maxStepMs);
   const problems = [];
   const requests = [];
   page.on("console", (message) => {

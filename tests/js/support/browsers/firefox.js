@@ -11,5 +11,5 @@ export function launchFirefox() {
   if (!existsSync(executablePath)) {
     throw new Error(`no Firefox at ${executablePath}: install it (Debian: apt-get install firefox-esr) or set FIREFOX`);
   }
-  return puppeteer.launch({ browser: "firefox", executablePath, headless: true });
+  return puppeteer.launch({ browser: "firefox", executablePath, headless: true, timeout: 120_000 });
 }

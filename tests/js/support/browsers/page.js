@@ -38,7 +38,8 @@ export function withDemo(launch = launchChromium, environment = () => ({})) {
 export async function openPage(browser, url, options = screens.desktop) {
   const context = await browser.newContext(options);
   const opened = await openDemo(context, url);
-  await opened.page.addInitScript(watch);
+  for (const prepare of [watch, holdable]) await opened.page.addInitScript(prepare);
+  if (options.serviceWorkers !== "block") await opened.page.addInitScript(waitForServiceWorker);
   return { ...opened, context, close: () => context.close() };
 }
 
@@ -52,6 +53,56 @@ function watch() {
     }
   }).observe({ type: "layout-shift", buffered: true });
   addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => violations.push(`${violatedDirective} ${blockedURI}`));
+}
+
+/** Runs in the page: the model waits a minute for the service worker, in place of three seconds, because the machine may be busy. */
+function waitForServiceWorker() {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (run, ms, ...rest) => setTimeout(run, ms === 3000 ? 60_000 : ms, ...rest);
+}
+
+/** Runs in the page: prepares `holdRankings`. */
+function holdable() {
+  const rankings = (globalThis.rankings = { isHeld: false, hasBegun: false, held: [] });
+  const { postMessage } = Worker.prototype;
+  const { set } = Object.getOwnPropertyDescriptor(Worker.prototype, "onmessage");
+  const calls = new WeakMap();
+  Worker.prototype.postMessage = function (request, ...rest) {
+    if (rankings.isHeld && request?.job?.kind === "prepared") calls.set(this, (calls.get(this) ?? new Set()).add(request.call));
+    return postMessage.call(this, request, ...rest);
+  };
+  const hear = (listener) =>
+    function (event) {
+      const isOfRanking = calls.get(this)?.has(event.data?.call) === true;
+      if (rankings.isHeld && rankings.hasBegun && isOfRanking) return rankings.held.push(() => listener(event));
+      rankings.hasBegun ||= isOfRanking;
+      listener(event);
+    };
+  Object.defineProperty(Worker.prototype, "onmessage", {
+    set(listener) {
+      set.call(this, hear(listener));
+    },
+  });
+}
+
+/** Stops the next ranking after its first scores, for tests of what users can do while one runs. Returns a function that lets it go on. */
+export async function holdRankings(page) {
+  await page.evaluate(() => Object.assign(rankings, { isHeld: true, hasBegun: false }));
+  return () =>
+    page.evaluate(() => {
+      rankings.isHeld = false;
+      for (const hear of rankings.held.splice(0)) hear();
+    });
+}
+
+/** Returns the texts that an element has from now on, in order, also those that it has for a moment. */
+export async function watchTexts(page, id) {
+  await page.evaluate((id) => {
+    const target = document.getElementById(id);
+    const texts = (globalThis[`texts of ${id}`] = []);
+    new MutationObserver(() => texts.push(target.textContent)).observe(target, { childList: true, characterData: true, subtree: true });
+  }, id);
+  return () => page.evaluate((id) => globalThis[`texts of ${id}`], id);
 }
 
 /** Waits until the model is loaded and the documents are prepared. */
@@ -83,7 +134,7 @@ export async function useDocuments(page, texts) {
 }
 
 export async function whenRanked(page) {
-  await page.locator('[data-ranking-state="final"]').waitFor({ timeout: 60_000 });
+  await page.locator('[data-ranking-state="final"]').waitFor();
 }
 
 /** Returns the texts of a list's rows, in order. */
@@ -98,14 +149,14 @@ export async function screenshot(page, name, { fullPage = false } = {}) {
   await page.screenshot({ path: join(screenshotFolder, `${name}.png`), fullPage });
 }
 
-/** Waits until the service worker has cached files whose names end so, at most a minute. */
+/** Waits until the service worker has cached files whose names end so, at most two minutes. */
 export async function whenCached(page, ...endings) {
   const areCached = () =>
     page.evaluate(async (endings) => {
       const paths = (await (await caches.open("ranklet-page")).keys()).map(({ url }) => new URL(url).pathname);
       return endings.every((ending) => paths.some((path) => path.endsWith(ending)));
     }, endings);
-  for (const deadline = Date.now() + 60_000; !(await areCached()); ) {
+  for (const deadline = Date.now() + 120_000; !(await areCached()); ) {
     if (Date.now() > deadline) throw new Error(`the service worker has not cached ${endings.join()}`);
     await page.waitForTimeout(100);
   }

@@ -6,7 +6,8 @@ import { listen } from "./listen.js";
  * Starts a proxy between the browser and the demo server. It records all requests (of the page, its worker and its service
  * worker) and causes faults.
  * @returns {Promise<{ url, requests: string[], faults: Map<string, object>, stop }>} `faults` by path: `{ status }` answers
- *   with a status, `{ bytesPerSecond }` limits the speed of the body, `{ replace }` has the arguments that change its text
+ *   with a status, `{ share, until }` sends a share of the body and holds the rest until a promise resolves, `{ replace }` has the
+ *   arguments that change its text
  */
 export async function startProxy(target) {
   const requests = [];
@@ -20,8 +21,8 @@ export async function startProxy(target) {
     const passed = ask(new URL(request.url, target), { method: request.method, headers: request.headers }, (answer) => {
       if (fault.replace !== undefined) return void sendChanged(answer, response, fault.replace);
       response.writeHead(answer.statusCode, answer.headers);
-      if (fault.bytesPerSecond === undefined) answer.pipe(response);
-      else trickle(answer, response, fault.bytesPerSecond);
+      if (fault.until === undefined) answer.pipe(response);
+      else void sendHeld(answer, response, fault);
     });
     passed.on("error", () => response.destroy());
     request.pipe(passed);
@@ -39,12 +40,11 @@ async function sendChanged(answer, response, replace) {
   );
 }
 
-async function trickle(answer, response, bytesPerSecond) {
+async function sendHeld(answer, response, { share, until }) {
   response.on("error", () => {});
-  for await (const chunk of answer) {
-    if (response.destroyed) return;
-    response.write(chunk);
-    await new Promise((done) => setTimeout(done, (chunk.length / bytesPerSecond) * 1000));
-  }
-  response.end();
+  const bytes = Buffer.concat(await answer.toArray());
+  const first = Math.floor(share * bytes.length);
+  response.write(bytes.subarray(0, first));
+  await until;
+  response.end(bytes.subarray(first));
 }
