@@ -8,6 +8,9 @@ import { lastOf } from "../support/collect.js";
 import { severalBatches } from "../support/models/documents.js";
 import { loadWorker, silent, trapping, whenEnded } from "../support/pool.js";
 
+/** Many more documents than are scored before the worker ends. */
+const many = Array(30).fill(severalBatches).flat();
+
 describe("a worker", () => {
   /** Whether new workers run a program that never answers. */
   let isSilent = false;
@@ -27,11 +30,7 @@ describe("a worker", () => {
       message: /sent an invalid reply: a field of "partial" is wrong/,
     },
     "is killed": {
-      how: async () => {
-        const call = reranker.rerank({ query: "q", documents: severalBatches });
-        setTimeout(() => started[0].worker.terminate(), 20);
-        return call;
-      },
+      how: () => reranker.rerank({ query: "q", documents: many, onProgress: () => void started[0].worker.terminate() }),
       message: /the worker ended \(it exited with code 1\)/,
     },
   };
@@ -39,9 +38,7 @@ describe("a worker", () => {
     test(`a worker that ${name} rejects its calls with the code internal, and the next call works`, async () => {
       const expected = await reranker.rerank({ query: "q", documents: severalBatches });
       const collection = await reranker.prepare(severalBatches);
-      const concurrent = assert.rejects(reranker.rerank({ query: "q", documents: severalBatches.concat(severalBatches, severalBatches) }), {
-        code: "internal",
-      });
+      const concurrent = assert.rejects(reranker.rerank({ query: "q", documents: many }), { code: "internal" });
       await rejectsWith("internal", message, how);
       await concurrent;
       const [again, prepared] = await Promise.all([
@@ -100,9 +97,8 @@ describe("a worker", () => {
   });
 
   test("dispose ends the worker and rejects its calls with the code disposed", async () => {
-    const call = reranker.rerank({ query: "q", documents: severalBatches });
+    const call = reranker.rerank({ query: "q", documents: severalBatches, onProgress: () => reranker.dispose() });
     const exited = new Promise((resolve) => started[0].worker.once("exit", resolve));
-    setTimeout(() => reranker.dispose(), 10);
     await assert.rejects(call, { code: "disposed" });
     await exited;
   });

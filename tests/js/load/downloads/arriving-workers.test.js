@@ -61,12 +61,12 @@ describe("workers and large weights that are downloaded", () => {
     return { fetch, sent };
   }
 
-  /** Loads from a server, in workers that note what is posted to them. */
+  /** Loads from a server, in workers that note what is posted to them, and what they reply. */
   async function load({ fetch }, options = {}, port = {}) {
     const started = [];
     const startWorker = () => {
       const own = { ...node.startWorker(), ...port };
-      const worker = { posted: [], ended: false, end: own.terminate };
+      const worker = { posted: [], replies: [], ended: false, end: own.terminate };
       started.push(worker);
       return {
         ...own,
@@ -74,6 +74,11 @@ describe("workers and large weights that are downloaded", () => {
           worker.posted.push(request);
           own.post(request, transfer);
         },
+        listen: (onMessage, onEnd) =>
+          own.listen((message) => {
+            worker.replies.push(message.type);
+            onMessage(message);
+          }, onEnd),
         terminate: () => {
           worker.ended = true;
           return own.terminate();
@@ -100,13 +105,21 @@ describe("workers and large weights that are downloaded", () => {
   const isArriving = (data) => data instanceof Object && "port" in data;
   const sentTo = ({ posted }) => posted[0].files.get(weights);
 
-  /** The bytes, of which those of large files take so long that workers have been started before. */
+  /** The bytes, of which those of large files take so long that workers may have been started before. */
   async function* inTwoParts(bytes) {
     const half = bytes.length > megabyte ? bytes.length / 2 : bytes.length;
     yield bytes.subarray(0, half);
     await wait(half < bytes.length ? 500 : 0);
     yield bytes.subarray(half);
   }
+  /** The bytes, of which the last ones of large files come when so many workers have got their first request. */
+  const afterWorkers = (count, onStarted) =>
+    async function* (bytes) {
+      const half = bytes.length > megabyte ? bytes.length / 2 : bytes.length;
+      yield bytes.subarray(0, half);
+      if (half < bytes.length) await until(() => onStarted().filter(({ posted }) => posted.length > 0).length === count);
+      yield bytes.subarray(half);
+    };
   /** The bytes up to `count`, and then nothing until the stream is cancelled. */
   const stalled = (count) =>
     async function* (bytes) {
@@ -118,7 +131,10 @@ describe("workers and large weights that are downloaded", () => {
   test("workers read weights while they arrive, in one file or in shards", async () => {
     for (const some of [files, inShards(files, weights, (name) => (name.includes("layer") ? 1 : 0))]) {
       for (const options of [{}, { workers: 2, split: "layers" }]) {
-        const outcome = await load(server(some), options);
+        let started;
+        const source = afterWorkers(options.workers ?? 1, () => started);
+        const answers = Object.fromEntries([...some.keys()].map((name) => [name, [{ source }]]));
+        const outcome = await load(server(some, answers), { ...options, onStarted: (all) => (started = all) });
         assertRight(outcome);
         assert.equal(outcome.started.length, options.workers ?? 1);
         for (const {
@@ -147,9 +163,10 @@ describe("workers and large weights that are downloaded", () => {
     for (let at = other.length - 4 * 384; at < other.length; at += 4) other.writeFloatLE(-other.readFloatLE(at), at);
     const otherScores = await scoresOf(new Map(files).set(weights, other));
     assert.ok(Math.abs(otherScores[0] - expected[0]) > 1e-3);
+    let started;
     const broken = async function* (bytes) {
       yield bytes;
-      await wait(2000);
+      await until(() => started[0].replies.includes("loaded"));
       throw new Error("the connection broke");
     };
     const outcome = await load(
@@ -159,6 +176,7 @@ describe("workers and large weights that are downloaded", () => {
           { bytes: other, etag: "b" },
         ],
       }),
+      { onStarted: (all) => (started = all) },
     );
     assertRight(outcome, otherScores);
     assert.deepEqual(
@@ -215,10 +233,13 @@ describe("workers and large weights that are downloaded", () => {
         rfilename,
         ...(rfilename === weights && { lfs: { sha256: createHash("sha256").update(files.get(weights)).digest("hex"), size } }),
       }));
-      const { fetch } = server(files);
+      let started;
+      const arriving = { source: afterWorkers(1, () => started) };
+      const { fetch } = server(files, difference === 0 ? { [weights]: [arriving] } : {});
       const listing = async (url, init) =>
         new URL(url).pathname.startsWith("/api/models/") ? Response.json({ id: source, siblings }) : fetch(url, init);
-      const outcome = await load({ fetch: listing }, { source, baseUrl: "https://hub.example", cache: false });
+      const onStarted = (all) => (started = all);
+      const outcome = await load({ fetch: listing }, { source, baseUrl: "https://hub.example", cache: false, onStarted });
       assertRight(outcome);
       assert.equal(isArriving(sentTo(outcome.started[0])), difference === 0);
     }

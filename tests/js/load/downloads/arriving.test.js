@@ -42,7 +42,7 @@ async function receiveLate() {
       messages.push(piece);
       if (piece === null) done();
     };
-    setTimeout(done, 5000);
+    setTimeout(done, 60_000);
   });
   await ended;
   return Promise.all(messages.map((piece) => (piece === null ? null : piece.text())));

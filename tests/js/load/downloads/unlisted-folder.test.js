@@ -44,7 +44,7 @@ function quantized(model) {
   }
 }
 
-describe("a folder that does not list its files, in Chromium", { timeout: 120_000 }, () => {
+describe("a folder that does not list its files, in Chromium", { timeout: 600_000 }, () => {
   let site;
   let browser;
   let files;
