@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
+import { longestTaskWhile } from "../support/browsers/task-times.js";
 import { startSite } from "../support/servers/package-site.js";
+import { assertTurns } from "../support/turns.js";
+import { until } from "../support/until.js";
+
+/** The longest task in milliseconds of processor time: three frames at 60 Hz. */
+const maxTaskMs = 50;
 
 describe("in Chromium", () => {
   let site;
@@ -34,43 +40,44 @@ describe("in Chromium", () => {
     await site?.stop();
   });
 
-  test("while a page ranks, frames come on time and no task is long", async (t) => {
-    // Other programs may delay frames of a ranking, but not of three in a row.
-    for (let attempt = 1; ; attempt++) {
-      const { tasks, gaps } = await page.evaluate(framesWhileRanking);
-      const late = gaps.filter((gap) => gap > 50);
-      t.diagnostic(`${gaps.length} frames, the longest ${Math.max(...gaps).toFixed(0)} ms, ${tasks.length} long tasks`);
-      assert.ok(gaps.length > 20, "enough frames");
-      if (tasks.length === 0 && late.length === 0) return;
-      assert.ok(attempt < 3, `long tasks: ${tasks}; late frames: ${late}`);
-    }
+  test("while a page ranks, frames keep coming and no task is long", async (t) => {
+    let frames;
+    const { tasks, longest } = await longestTaskWhile(browser, page, async () => (frames = await page.evaluate(framesWhileRanking)));
+    t.diagnostic(`${frames} frames, ${tasks} tasks, the longest ${longest.toFixed(0)} ms of processor time`);
+    assert.ok(frames > 20, `${frames} frames`);
+    assert.ok(tasks > 20, `${tasks} tasks`);
+    assert.ok(longest <= maxTaskMs, `a task took ${longest} ms`);
   });
 
-  test("in a page, an abort rejects within one micro-batch, and the next call works", async () => {
+  test("in a page, an abort rejects at once, and the next call works", async () => {
     const seen = await page.evaluate(async () => {
       const expected = await reranker.rank("bees", documents.slice(0, 5));
       const controller = new AbortController();
       let parts = 0;
       let partsAtAbort;
-      let abortedAt;
+      let hasEnded = false;
+      let endedAtOnce;
       const onProgress = () => {
         if (++parts === 1)
           setTimeout(() => {
             partsAtAbort = parts;
-            abortedAt = performance.now();
             controller.abort("enough");
+            // The next task, whatever the worker does.
+            const { port1, port2 } = new MessageChannel();
+            port1.onmessage = () => (endedAtOnce = hasEnded);
+            port2.postMessage(undefined);
           });
       };
       const { code, cause } = await reranker
         .rerank({ query: "bees", documents, signal: controller.signal, onProgress })
-        .catch((error) => error);
-      const waited = performance.now() - abortedAt;
+        .catch((error) => error)
+        .finally(() => (hasEnded = true));
       const next = await reranker.rank("bees", documents.slice(0, 5));
-      return { code, cause, waited, more: parts - partsAtAbort, next, expected };
+      return { code, cause, endedAtOnce, more: parts - partsAtAbort, next, expected };
     });
     assert.deepEqual([seen.code, seen.cause], ["aborted", "enough"]);
     assert.ok(seen.more <= 1, `${seen.more} micro-batches were reported after the abort`);
-    assert.ok(seen.waited < 100, `rejected only after ${seen.waited} ms`);
+    assert.equal(seen.endedAtOnce, true);
     assert.deepEqual(seen.next, seen.expected);
   });
 
@@ -84,9 +91,7 @@ describe("in Chromium", () => {
       return { alone, together: (await Promise.all(calls)).map(({ results }) => results), turns };
     });
     assert.deepEqual(seen.together, seen.alone);
-    // The second call may arrive after the first one began its second micro-batch, but not later.
-    const early = seen.turns.slice(0, 6);
-    for (const call of [0, 1]) assert.ok(early.filter((turn) => turn === call).length >= 2, `turns: ${seen.turns}`);
+    assertTurns(seen.turns);
   });
 
   test("streaming a million documents gives the first results soon and can be aborted, and the memory is freed", async (t) => {
@@ -111,13 +116,13 @@ describe("in Chromium", () => {
     await stream(); // The first run allocates memory that stays, e.g. for compiled code.
     const before = await heap();
     const seen = await stream();
-    const after = await heap();
+    let after;
+    await until(async () => (after = await heap()) - before < 500_000);
     t.diagnostic(
       `first of a million after ${seen.firstMs.toFixed(0)} ms; page's memory ${(before / 1e6).toFixed(2)} MB before, ${(after / 1e6).toFixed(2)} MB after`,
     );
     assert.deepEqual([seen.total, seen.code], [1_000_000, "aborted"]);
     assert.ok(seen.scored < 100 && seen.firstMs < 10_000, `${seen.scored} after ${seen.firstMs} ms`);
-    assert.ok(after - before < 500_000, `${after - before} bytes are still allocated`);
   });
 
   test("in a page, each new ranking with latest ends the previous one, and the last one gives the right results", async () => {
@@ -139,7 +144,7 @@ describe("in Chromium", () => {
     const before = await page.evaluate(async () => {
       globalThis.collection = await reranker.prepare(documents);
       globalThis.rejected = reranker
-        .rerank({ query: "bees", documents: Array(20).fill(documents).flat() })
+        .rerank({ query: "bees", documents: Array(200).fill(documents).flat() })
         .catch(({ code, message }) => ({ code, message }));
       return reranker.rank("bees", documents.slice(0, 3));
     });
@@ -156,8 +161,7 @@ describe("in Chromium", () => {
       seen.prepared.map(({ index }) => index),
       before.map(({ corpus_id }) => corpus_id),
     );
-    assert.equal(page.workers().length, 1);
-    assert.notEqual(page.workers()[0], worker);
+    await until(() => page.workers().length === 1 && page.workers()[0] !== worker);
   });
 
   test("after loading, a page requests neither the engine nor the model, not even for a new worker", () => {
@@ -247,8 +251,7 @@ describe("in Chromium", () => {
     await lost.evaluate(() => self.close());
     assert.deepEqual(await call, alone.results);
     assert.deepEqual(await pool.evaluate(() => rankPrepared()), alone.results);
-    assert.equal(pool.workers().length, 2);
-    assert.ok(pool.workers().includes(first) && !pool.workers().includes(lost));
+    await until(() => pool.workers().length === 2 && pool.workers().includes(first) && !pool.workers().includes(lost));
     await pool.close();
   });
 
@@ -289,8 +292,12 @@ describe("in Chromium", () => {
     await split.evaluate(() => begun);
     await lost.evaluate(() => self.close());
     assert.deepEqual(await call, alone.results);
-    assert.equal(split.workers().length, 3);
-    assert.ok(split.workers().includes(kept) && !split.workers().includes(lost));
+    // The call may have ended before the worker; then the next one needs another.
+    assert.deepEqual(
+      await split.evaluate(() => reranker.rerank({ query: "bees", documents }).then(({ results }) => results)),
+      alone.results,
+    );
+    await until(() => split.workers().length === 3 && split.workers().includes(kept) && !split.workers().includes(lost));
     await split.close();
   });
 
@@ -312,21 +319,16 @@ describe("in Chromium", () => {
   });
 });
 
-/** Runs in the page. Returns the durations of long tasks and the gaps between frames in ms during a ranking of about a second. */
+/** Runs in the page. Returns the number of frames during a ranking of about a second. */
 async function framesWhileRanking() {
-  const tasks = [];
-  const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)));
-  observer.observe({ type: "longtask" });
   let busy = true;
-  const gaps = [];
-  const frame = (before) =>
-    requestAnimationFrame((now) => {
-      gaps.push(now - before);
-      if (busy) frame(now);
-    });
+  let frames = 0;
+  const frame = () => {
+    frames++;
+    if (busy) requestAnimationFrame(frame);
+  };
   requestAnimationFrame(frame);
   await reranker.rerank({ query: "how do bees survive the winter", documents: Array(5).fill(documents).flat() });
   busy = false;
-  observer.disconnect();
-  return { tasks, gaps };
+  return frames;
 }

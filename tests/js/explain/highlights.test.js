@@ -157,18 +157,18 @@ for (const workers of [0, 1, 2]) {
       const options = { query, documents: many, longDocuments: "chunk" };
       let found = 0;
       let hasEnded = false;
-      // The time that suits depends on the machine.
-      for (let deadlineMs = 2000; deadlineMs > 2 && !(hasEnded && found > 0); deadlineMs /= 1.5) {
-        const started = performance.now();
+      // The time that suits depends on the machine, and on what else it does.
+      const { timings } = await reranker.rerank({ ...options, highlights: 2 });
+      for (let attempt = 0; attempt < 100 && !(hasEnded && found > 0); attempt++) {
+        const deadlineMs = 2 * timings.totalMs * 0.85 ** (attempt % 20);
         const { results, unscored } = await reranker.rerank({ ...options, highlights: 2, deadlineMs });
-        assert.ok(performance.now() - started < deadlineMs + 500);
         if (unscored.length > 0) assert.ok(results.every((result) => !("highlights" in result)));
         else {
           hasEnded ||= results.some((result) => !("highlights" in result));
           found += results.filter(({ highlights }) => highlights?.length === 2).length;
         }
       }
-      assert.ok(found > 0);
+      assert.ok(hasEnded && found > 0, `${found} results with highlights`);
     });
   });
 }

@@ -14,7 +14,7 @@ import { inRepository } from "../support/paths.js";
 const query = "How long may I return a <purchase>?";
 const document = "Our shop is in Berlin & open.\nYou may return a purchase within thirty days. שלום!";
 
-describe("the page of an explanation", { timeout: 120_000 }, () => {
+describe("the page of an explanation", { timeout: 600_000 }, () => {
   let folder;
   let browser;
   before(async () => {
@@ -33,7 +33,7 @@ describe("the page of an explanation", { timeout: 120_000 }, () => {
       const options = ["--query", query, "--document", text, "--of", "both", "--unit", unit, "--html", html];
       execFileSync(inRepository("target/release/ranklet"), ["explain", ...options], {
         stdio: ["ignore", "ignore", "pipe"],
-        timeout: 60_000,
+        timeout: 300_000,
       });
       const { href } = pathToFileURL(html);
       const page = await browser.newPage({ viewport: { width: 390, height: 844 } });

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { launchChromium } from "../support/browsers/chromium.js";
 import { startServer } from "../support/children/processes.js";
 import { frameworkProject } from "../support/package/framework-project.js";
+import { until } from "../support/until.js";
 
 const vite = fileURLToPath(new URL("node_modules/.bin/vite", import.meta.url));
 
@@ -42,15 +43,18 @@ describe("hot reload", () => {
     const max = Math.max(page.workers().length, 1);
     for (const label of ["First", "Second", "Third"]) {
       // The watcher of files drops a change that follows another one at once.
-      await page.waitForTimeout(500);
-      writeFileSync(file, code.replace("Question", label));
-      await page.getByText(label).waitFor();
+      await until(async () => {
+        await page.waitForTimeout(500);
+        writeFileSync(file, code.replace("Question", label));
+        await page.waitForTimeout(500);
+        return page.getByText(label).isVisible();
+      });
       await page.locator("#query:enabled").waitFor();
       await page.locator("#results li").nth(2).waitFor();
     }
     await page.waitForTimeout(1000);
     assert.equal(await page.evaluate(() => globalThis.isSamePage), true);
-    assert.ok(page.workers().length <= max + 1, `${page.workers().length} workers after, ${max} before`);
+    await until(() => page.workers().length <= max + 1);
     await page.close();
   });
 });

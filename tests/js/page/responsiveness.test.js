@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
+import { longestTaskWhile } from "../support/browsers/task-times.js";
 
 const limit = 50;
 
@@ -35,37 +36,21 @@ async function typeAndMeasure(browser, page) {
     const frame = (before) => requestAnimationFrame((now) => seen.frames.push(now - before) && seen.busy && frame(now));
     requestAnimationFrame(frame);
   });
-  await browser.startTracing(page, { categories: ["toplevel"] });
-  await page.locator("#query").pressSequentially("Where is the ring I dropped", { delay: 90 });
-  await page.waitForTimeout(300);
-  await page.locator("#ranklet-list .passage").first().click();
-  await page.locator("#query").pressSequentially(" down the sink?", { delay: 150 });
-  await whenRanked(page);
-  await page.locator("#ranklet-list .passage[aria-expanded=false]").first().click();
-  await page
-    .locator("#ranklet-list .state:visible", { hasText: /scores in/ })
-    .first()
-    .waitFor();
-  const { traceEvents } = JSON.parse(String(await browser.stopTracing()));
+  const { tasks, longest: longestTask } = await longestTaskWhile(browser, page, async () => {
+    await page.locator("#query").pressSequentially("Where is the ring I dropped", { delay: 90 });
+    await page.waitForTimeout(300);
+    await page.locator("#ranklet-list .passage").first().click();
+    await page.locator("#query").pressSequentially(" down the sink?", { delay: 150 });
+    await whenRanked(page);
+    await page.locator("#ranklet-list .passage[aria-expanded=false]").first().click();
+    await page
+      .locator("#ranklet-list .state:visible", { hasText: /scores in/ })
+      .first()
+      .waitFor();
+  });
   const frames = await page.evaluate(() => {
     seen.busy = false;
     return seen.frames;
   });
-  const times = taskTimes(traceEvents);
-  return { frames, tasks: times.length, longestTask: Math.max(...times) };
-}
-
-/**
- * Returns the CPU time of each task on the main threads of pages, in milliseconds. `longtask` entries have wall-clock time,
- * which depends on the other load of the machine.
- */
-function taskTimes(events) {
-  const mains = new Set(events.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain").map(thread));
-  return events
-    .filter((event) => event.name === "ThreadControllerImpl::RunTask" && event.tdur && mains.has(thread(event)))
-    .map(({ tdur }) => tdur / 1000);
-}
-
-function thread({ pid, tid }) {
-  return `${pid} ${tid}`;
+  return { frames, tasks, longestTask };
 }

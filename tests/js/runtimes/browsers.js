@@ -70,7 +70,7 @@ export async function extension() {
         "--disable-features=DisableLoadExtensionCommandLineSwitch",
       ],
     });
-    const background = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker", { timeout: 30_000 }));
+    const background = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker", { timeout: 120_000 }));
     const before = memoryOfDescendants();
     const report = await background.evaluate(() => globalThis.steps.start());
     const memoryBytes = memoryOfDescendants() - before;
@@ -118,9 +118,9 @@ async function askServiceWorker(step) {
   return value;
 }
 
-/** Returns how many workers of the package have not ended after five seconds. Each holds a lock until then. */
+/** Returns how many workers of the package have not ended after a minute. Each holds a lock until then. */
 async function workersLeft() {
-  for (const deadline = performance.now() + 5000; ; ) {
+  for (const deadline = performance.now() + 60_000; ; ) {
     const { held } = await navigator.locks.query();
     const { length } = held.filter(({ name }) => name.startsWith("ranklet "));
     if (length === 0 || performance.now() > deadline) return length;

@@ -8,8 +8,8 @@ import { bestIndex, refusals } from "./probe.js";
 import { columns, runtimes } from "./runtimes.js";
 
 /** Max time in milliseconds to the first score, and from an abort to its error, on a busy machine. */
-const maxFirstScoreMs = 15_000;
-const maxCancelMs = 2_000;
+const maxFirstScoreMs = 60_000;
+const maxCancelMs = 10_000;
 /** Max ratio of the measured memory to the table's. */
 const maxMemoryRatio = 1.5;
 
@@ -49,7 +49,7 @@ describe("the packed package", () => {
   after(() => project.remove());
 
   for (const [name, runtime] of Object.entries(runtimes)) {
-    describe(`in ${name}`, { skip: runtime.skip || (runtime.long && unlessLong("installs the tools")), timeout: 180_000 }, () => {
+    describe(`in ${name}`, { skip: runtime.skip || (runtime.long && unlessLong("installs the tools")), timeout: 600_000 }, () => {
       let outcome;
       before(async () => (outcome = await runtime.run(project)));
 

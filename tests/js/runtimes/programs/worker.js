@@ -11,9 +11,13 @@ const steps = {
   finish: () => running.finish(),
 };
 
-addEventListener("message", ({ data, ports: [port] }) => {
-  steps[data]().then(
+addEventListener("message", (event) => {
+  const { data, ports } = event;
+  const [port] = ports;
+  const answered = steps[data]().then(
     (value) => port.postMessage({ value }),
     (error) => port.postMessage({ error: String(error) }),
   );
+  // Browsers end a service worker that seems idle for some seconds.
+  event.waitUntil?.(answered);
 });

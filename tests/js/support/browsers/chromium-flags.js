@@ -13,7 +13,13 @@ export const quietFlags = [
 ];
 
 /** WebGPU without a GPU: on SwiftShader, a Vulkan implementation that runs on the CPU. */
-export const softwareGpuFlags = withGpu(["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"]);
+export const softwareGpuFlags = withGpu([
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--enable-features=Vulkan",
+  // It ends a GPU process that does not answer for some seconds, as on a busy machine.
+  "--disable-gpu-watchdog",
+]);
 
 /** WebGPU on the machine's GPU; Chromium on Linux blocks many GPUs by default. */
 export const hardwareGpuFlags = withGpu(["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--ignore-gpu-blocklist"]);

@@ -7,17 +7,19 @@ export function runNode(script, cwd) {
 }
 
 /** Max time in milliseconds until a server has written its address, and until a process has ended after SIGTERM. */
-const maxStartMs = 60_000;
-const maxStopMs = 5_000;
+const maxStartMs = 120_000;
+const maxStopMs = 20_000;
 
-/** Returns a function that ends `child`, by SIGKILL if SIGTERM does not, and resolves once it has ended. */
+/** Returns a function that ends `child`, and resolves once it has ended: to whether SIGTERM did not end it and SIGKILL had to. */
 export function stopperOf(child) {
   const ended = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
   return async () => {
     child.kill();
-    const timer = setTimeout(() => child.kill("SIGKILL"), maxStopMs);
+    let isKilled = false;
+    const timer = setTimeout(() => (isKilled = child.kill("SIGKILL")), maxStopMs);
     await ended;
     clearTimeout(timer);
+    return isKilled;
   };
 }
 
