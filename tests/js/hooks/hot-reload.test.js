@@ -47,7 +47,7 @@ describe("hot reload", () => {
         await page.waitForTimeout(500);
         writeFileSync(file, code.replace("Question", label));
         await page.waitForTimeout(500);
-        return page.getByText(label).isVisible();
+        return page.getByText(label).first().isVisible();
       });
       await page.locator("#query:enabled").waitFor();
       await page.locator("#results li").nth(2).waitFor();

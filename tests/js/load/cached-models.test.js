@@ -9,6 +9,7 @@ import { rejectsWith } from "../support/assert.js";
 import { files, id, model, otherModel, scoresFrom, withHub } from "../support/models/hub-model.js";
 import { dist } from "../support/paths.js";
 import { faults, filesIn } from "../support/servers/hub.js";
+import { until } from "../support/until.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { openModelCache } = await import(new URL("model/cached-models.js", dist));
@@ -42,6 +43,11 @@ describe("Reranker.cache", () => {
     await context.scores({ weights: "model.safetensors" });
     await new Promise((resolve) => setTimeout(resolve, 20));
     await context.offline();
+    // A load does not wait until its use is noted.
+    await until(async () => {
+      const [{ url, weights }] = await cached();
+      return url === urlOf(id) && weights === undefined;
+    });
     const list = await cached();
     assert.deepEqual(list.map(({ url, weights, complete }) => [url, weights, complete])[0], [urlOf(id), undefined, true]);
     assert.deepEqual(new Set(list.map(({ url }) => url)), new Set([urlOf(id), urlOf(otherId)]));
@@ -225,7 +231,7 @@ describe("Reranker.downloadSize", () => {
     assert.deepEqual(await scoresFrom(given), expected);
   });
 
-  test("its signal ends it, also with a fetch that takes no signal", { timeout: 10_000 }, async () => {
+  test("its signal ends it, also with a fetch that takes no signal", { timeout: 120_000 }, async () => {
     const controller = new AbortController();
     const never = () => {
       controller.abort("enough");

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import { withHubPage } from "../support/browsers/hub-page.js";
 import { files, id } from "../support/models/hub-model.js";
 import { faults, inTurn } from "../support/servers/hub.js";
+import { until } from "../support/until.js";
 
 const context = withHubPage();
 const { load, assertRight, loads, fails, offline, open, entries, models } = context;
@@ -81,8 +82,13 @@ describe("a model of a Hub, in Chromium", () => {
   });
 
   test("in Chromium, weights are left to the browser's HTTP cache once the package could not store them", async () => {
-    const answers = [faults.cutAt(50_000, 300)];
-    context.hub.setFault("model.safetensors", inTurn(answers));
+    // Breaks off when the page has read the beginning: a browser drops what it has not.
+    const cut = async ({ response, head, bytes }) => {
+      response.writeHead(200, head).write(bytes.subarray(0, 50_000));
+      await until(() => context.page.evaluate(() => globalThis.hasArrived === true));
+      response.destroy();
+    };
+    context.hub.setFault("model.safetensors", inTurn([cut]));
     const settings = await context.page.evaluate(
       async ([id, baseUrl]) => {
         const { put } = Cache.prototype;
@@ -95,7 +101,10 @@ describe("a model of a Hub, in Chromium", () => {
           if (url.href.endsWith("model.safetensors")) noted.push(init.cache ?? "default");
           return fetch(url, init);
         };
-        (await Reranker.load(id, { baseUrl, workers: 0, cache: true, fetch: noting })).dispose();
+        const onProgress = ({ file, loaded }) => {
+          if (file === "model.safetensors" && loaded >= 50_000) globalThis.hasArrived = true;
+        };
+        (await Reranker.load(id, { baseUrl, workers: 0, cache: true, fetch: noting, onProgress })).dispose();
         return noted;
       },
       [id, context.hub.url],

@@ -87,7 +87,7 @@ const stalls = Object.keys(allFiles).map((name) => [name, name, {}]);
 // As in `fetch: (url) => env.ASSETS.fetch(url)`. The signal must then close the connection in another way.
 stalls.push(["model.safetensors, with a fetch that takes no signal", "model.safetensors", { fetch: (url) => fetch(url) }]);
 for (const [what, name, options] of stalls) {
-  test(`the signal ends a stalled download of ${what}, and nothing is cached`, { timeout: 20_000 }, async () => {
+  test(`the signal ends a stalled download of ${what}, and nothing is cached`, { timeout: 120_000 }, async () => {
     const stalled = new Promise((resolve) =>
       context.hub.faults.set(name, (exchange) => {
         faults.stall(exchange);

@@ -156,7 +156,7 @@ export default { fetch: async () => Response.json(await answer()) };
       try {
         isolate = await inspectIsolate(inspectorPort);
         for (let request = 1; request <= 2; request++) {
-          const response = await fetch(worker.url, { signal: AbortSignal.timeout(30_000) });
+          const response = await fetch(worker.url, { signal: AbortSignal.timeout(120_000) });
           assert.equal(response.status, 200, worker.errors());
           const answer = await response.json();
           assertClose(answer.logits, expected, tolerance, "logits");
@@ -184,7 +184,7 @@ export default { fetch: async () => new Response(await Reranker.load("ranklet/sm
 `,
     );
     try {
-      const text = await (await fetch(worker.url, { signal: AbortSignal.timeout(30_000) })).text();
+      const text = await (await fetch(worker.url, { signal: AbortSignal.timeout(120_000) })).text();
       assert.match(
         text,
         /^unsupported load: a Worker has no files to read the small model from; .*import "ranklet\/small-model".*Reranker\.load\("ranklet\/small"\)/,

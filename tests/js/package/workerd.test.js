@@ -127,8 +127,8 @@ export default { async fetch(request, env) { return Response.json(await (async (
 import { createHandler } from "${server}";
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const answer = { results: [{ index: 0, score: 0.5 }], usage: { tokens: 1 }, timings: { cacheHits: 0 } };
-const reranker = { info: { numLabels: 1 }, rerank: () => wait(400).then(() => answer) };
-export default { fetch: createHandler(() => wait(400).then(() => reranker), { maxConcurrent: 1 }) };
+const reranker = { info: { numLabels: 1 }, rerank: () => wait(1500).then(() => answer) };
+export default { fetch: createHandler(() => wait(1500).then(() => reranker), { maxConcurrent: 1 }) };
 `,
     );
     const body = JSON.stringify({ query: "q", documents: ["a"] });
@@ -141,7 +141,7 @@ export default { fetch: createHandler(() => wait(400).then(() => reranker), { ma
         await until(async () => (await running()) === "1");
         controller.abort();
         await assert.rejects(first, { name: "AbortError" }, left);
-        const signal = AbortSignal.timeout(20_000);
+        const signal = AbortSignal.timeout(120_000);
         assert.deepEqual(await Promise.all([post(signal), post(signal)]), [200, 200], left);
       }
       assert.equal(await running(), "0");
@@ -188,7 +188,7 @@ export default { fetch: createHandler(() => wait(400).then(() => reranker), { ma
 });
 
 async function jsonFrom({ url, errors }) {
-  const response = await fetch(url, { signal: AbortSignal.timeout(30_000) });
+  const response = await fetch(url, { signal: AbortSignal.timeout(120_000) });
   assert.equal(response.status, 200, errors());
   return response.json();
 }

@@ -94,7 +94,7 @@ for (const [version, ai] of [
       }
     });
 
-    test("a signal ends a call that waits for the model", { timeout: 10_000 }, async () => {
+    test("a signal ends a call that waits for the model", { timeout: 120_000 }, async () => {
       const waiting = createRanklet({ rerankers: { slow: new Promise(() => {}) } })("slow");
       const controller = new AbortController();
       const call = ai.rerank({ model: waiting, query, documents, abortSignal: controller.signal });

@@ -62,7 +62,7 @@ describe("a compressor", () => {
     await assert.rejects(new RankletRerank({ reranker, signal }).compressDocuments(documents, query), { code: "aborted", cause: "enough" });
   });
 
-  test("stops at its signal while the model loads", { timeout: 10_000 }, async () => {
+  test("stops at its signal while the model loads", { timeout: 120_000 }, async () => {
     const controller = new AbortController();
     const compressor = new RankletRerank({ reranker: new Promise(() => {}), signal: controller.signal });
     setTimeout(() => controller.abort("enough"), 20);

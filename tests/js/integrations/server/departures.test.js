@@ -45,7 +45,7 @@ describe("the context of a Worker's request", () => {
   }
   const request = (signal) => new Request("http://localhost/v1/rerank", { method: "POST", body: JSON.stringify(valid), signal });
 
-  test("is kept for the whole answer", { timeout: 10_000 }, async () => {
+  test("is kept for the whole answer", { timeout: 120_000 }, async () => {
     const reranker = manualReranker();
     const { handler } = client(reranker);
     const context = fakeContext();
@@ -56,7 +56,7 @@ describe("the context of a Worker's request", () => {
     assert.equal(await context.promises[0], await answer);
   });
 
-  test("is kept for the load too, because others wait for it", { timeout: 10_000 }, async () => {
+  test("is kept for the load too, because others wait for it", { timeout: 120_000 }, async () => {
     for (const end of ["resolve", "reject"]) {
       let loading;
       const { handler } = client(() => new Promise((resolve, reject) => (loading = { resolve, reject })));

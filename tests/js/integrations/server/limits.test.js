@@ -284,7 +284,7 @@ test("a client that hangs up aborts its ranking", async () => {
   assert.equal((await answer).status, 499);
 });
 
-test("close refuses new requests and waits for those under way, each time it is called", { timeout: 10_000 }, async () => {
+test("close refuses new requests and waits for those under way, each time it is called", { timeout: 120_000 }, async () => {
   const reranker = manualReranker();
   const { post, get, handler } = client(reranker);
   const answer = post("/v1/rerank", valid);

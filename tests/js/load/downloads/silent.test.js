@@ -27,7 +27,7 @@ function fetchWith(name, answer, count = 1) {
   return (url, init) => (url.pathname.endsWith(name) && answered++ < count ? answer(init) : fetch(url, init));
 }
 
-describe("a silent server", { timeout: 60_000 }, () => {
+describe("a silent server", { timeout: 600_000 }, () => {
   test("a file whose request is not answered is requested again, and the first request ends", async (t) => {
     shorten(t, 100);
     let signal;

@@ -3,7 +3,7 @@ import { chromium } from "playwright-core";
 import { chromiumExecutable, quietFlags, softwareGpuFlags } from "./chromium-flags.js";
 
 /** Max time in milliseconds for each step of a test in a page, on a busy machine. */
-const maxStepMs = 120_000;
+export const maxStepMs = 120_000;
 
 /** Starts headless Chromium. */
 export function launchChromium(args = quietFlags) {

@@ -5,7 +5,7 @@ import { assertClose } from "../assert.js";
 import { files, id, model, pairs, scoresFrom } from "../models/hub-model.js";
 import { startHub } from "../servers/hub.js";
 import { startSite } from "../servers/package-site.js";
-import { launchChromium } from "./chromium.js";
+import { launchChromium, maxStepMs } from "./chromium.js";
 
 const expected = Array.from(await scoresFrom(model.url));
 
@@ -37,6 +37,7 @@ export function withHubPage() {
 
   async function open() {
     const opened = await context.newPage();
+    opened.setDefaultTimeout(maxStepMs);
     // Waits before a request is repeated are random, and so they are short.
     await opened.addInitScript(() => {
       const { random } = Math;

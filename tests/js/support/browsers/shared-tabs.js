@@ -5,7 +5,7 @@ import { checkpoint } from "../models/fixtures.js";
 import { bundlePath, sendBundle } from "../package/bundled.js";
 import { sendFixture, startSite } from "../servers/package-site.js";
 import { until } from "../until.js";
-import { launchChromium } from "./chromium.js";
+import { launchChromium, maxStepMs } from "./chromium.js";
 
 export const query = "how do bees survive the winter";
 export const fixture = checkpoint((labels) => labels === 1);
@@ -39,6 +39,7 @@ export function withTabs() {
   /** Opens a tab with functions that tests call in it. */
   async function openTab(prepare = () => {}) {
     const tab = await context.newPage();
+    tab.setDefaultTimeout(maxStepMs);
     await tab.addInitScript(waitLonger);
     await tab.addInitScript(prepare);
     await tab.goto(site.url);
