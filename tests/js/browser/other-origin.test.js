@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { launchChromium } from "../support/browsers/chromium.js";
+import { read } from "../support/docs/markdown.js";
 import { dist } from "../support/paths.js";
 import { serveFolder } from "../support/servers/folder.js";
 
@@ -68,6 +69,31 @@ describe("the package from another origin", () => {
     const { best, workers, warnings } = await load(policy("'self'"));
     assert.deepEqual([best, workers, warnings.length], [1, 0, 1]);
     assert.match(warnings[0], /^no worker can be started, so scoring runs on the calling thread: .*worker-src/);
+  });
+
+  test("works as docs/bundlers.md shows it, and shares its engine within the page", async () => {
+    const [, html] = /<!-- test: html -->\s*```html\n(.*?)```/s.exec(read("docs/bundlers.md"));
+    const address = /https:\/\/[^"]+\/dist\//g;
+    assert.equal(html.match(address)?.length, 2);
+    writeFileSync(join(folder, "cdn.html"), `<!doctype html><title>CDN</title><body>${html.replaceAll(address, cdn.url)}</body>`);
+    const site = await serveFolder(folder, {});
+    const page = await browser.newPage();
+    try {
+      await page.goto(`${site.url}cdn.html`);
+      await page.locator("body", { hasText: "Paris is the capital of France." }).waitFor();
+      const shared = await page.evaluate(async () => {
+        await Promise.all([import("ranklet/server/index.js"), import("ranklet/adapters/orama.js")]);
+        const { Reranker } = await import("ranklet");
+        const reranker = await Reranker.shared("ranklet/small");
+        const { backend } = reranker.info;
+        reranker.dispose();
+        return backend.shared;
+      });
+      assert.equal(shared, "page");
+    } finally {
+      await page.close();
+      await site.stop();
+    }
   });
 
   test("rejects a number of workers that cannot be started", async () => {
