@@ -3,7 +3,17 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { expectNoViolation } from "../support/browsers/axe.js";
-import { rank, screens, screenshot, useDocuments, useLongDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
+import {
+  holdRankings,
+  rank,
+  screens,
+  screenshot,
+  useDocuments,
+  useLongDocuments,
+  whenRanked,
+  whenReady,
+  withDemo,
+} from "../support/browsers/page.js";
 
 const whiskers = "How can cats tell whether they fit through a hole?";
 /** Short, because each of their words costs a score. */
@@ -155,6 +165,22 @@ describe("explanations on the demo page", () => {
     );
     await dialog.getByRole("button", { name: "Close" }).click();
     assert.match(await page.textContent("#code"), /await reranker\.compare\(query, passages\[\d+\], passages\[\d+\]\);/);
+    await close();
+  });
+
+  test("a result can be opened as soon as the order is final, before the workers say that they are done", async () => {
+    const { page, problems, open, close } = await suite.openPage();
+    await open();
+    await whenReady(page);
+    const goOn = await holdRankings(page, { atEnd: true });
+    await rank(page, whiskers);
+    await rows(page).first().locator(".passage").press("Enter");
+    await panel(page, 1).getByText(explained).waitFor();
+    assert.match(await page.textContent("#announcement"), /^Raises the score: /);
+    assert.match(await page.textContent("#code"), /cats tell whether they fit/);
+    await goOn();
+    await page.locator("#ranklet-list mark").first().waitFor();
+    assert.deepEqual(problems, []);
     await close();
   });
 });

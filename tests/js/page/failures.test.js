@@ -56,6 +56,18 @@ describe("failures on the demo page", () => {
     await status(page, "Ranked 2 passages");
   });
 
+  test("while documents cannot be ranked, the card of a model that could not be loaded can be closed", async () => {
+    const { page } = opened;
+    await fail(page, "prepare");
+    await useDocuments(page, documents.slice(0, 2));
+    await status(page, `The documents could not be prepared: ${reason}`);
+    await page.click("#choose-model");
+    await page.fill("#model-url", "./missing/");
+    await page.getByRole("button", { name: "Load this model" }).click();
+    await page.getByRole("button", { name: "Keep Embedded model" }).click();
+    await page.locator("#load-card").waitFor({ state: "hidden" });
+  });
+
   test("best sentences that cannot be marked are reported, and the ranking stays", async () => {
     const { page } = opened;
     await fail(page, "sentences");

@@ -63,19 +63,25 @@ function waitForServiceWorker() {
 
 /** Runs in the page: prepares `holdRankings`. */
 function holdable() {
-  const rankings = (globalThis.rankings = { isHeld: false, hasBegun: false, held: [] });
+  const rankings = (globalThis.rankings = { isHeld: false, atEnd: false, query: undefined, hasBegun: false, held: [] });
   const { postMessage } = Worker.prototype;
   const { set } = Object.getOwnPropertyDescriptor(Worker.prototype, "onmessage");
-  const calls = new WeakMap();
+  /** The queries of each worker's calls. */
+  const queries = new WeakMap();
   Worker.prototype.postMessage = function (request, ...rest) {
-    if (rankings.isHeld && request?.job?.kind === "prepared") calls.set(this, (calls.get(this) ?? new Set()).add(request.call));
+    if (rankings.isHeld && request?.job?.kind === "prepared") {
+      // A newer query begins another ranking.
+      if (request.job.query !== rankings.query) Object.assign(rankings, { query: request.job.query, hasBegun: false });
+      queries.set(this, (queries.get(this) ?? new Map()).set(request.call, request.job.query));
+    }
     return postMessage.call(this, request, ...rest);
   };
   const hear = (listener) =>
     function (event) {
-      const isOfRanking = calls.get(this)?.has(event.data?.call) === true;
-      if (rankings.isHeld && rankings.hasBegun && isOfRanking) return rankings.held.push(() => listener(event));
-      rankings.hasBegun ||= isOfRanking;
+      const isOfRanking = rankings.query !== undefined && queries.get(this)?.get(event.data?.call) === rankings.query;
+      const isLater = rankings.hasBegun || event.data?.type === "done";
+      if (rankings.isHeld && isOfRanking && isLater) return rankings.held.push(() => listener(event));
+      rankings.hasBegun ||= isOfRanking && !rankings.atEnd;
       listener(event);
     };
   Object.defineProperty(Worker.prototype, "onmessage", {
@@ -85,9 +91,12 @@ function holdable() {
   });
 }
 
-/** Stops the next ranking after its first scores, for tests of what users can do while one runs. Returns a function that lets it go on. */
-export async function holdRankings(page) {
-  await page.evaluate(() => Object.assign(rankings, { isHeld: true, hasBegun: false }));
+/**
+ * Stops each ranking after its first scores, for tests of what users can do while one runs; with `atEnd`, after its last scores, before
+ * the workers say that they are done. Returns a function that lets it go on.
+ */
+export async function holdRankings(page, { atEnd = false } = {}) {
+  await page.evaluate((atEnd) => Object.assign(rankings, { isHeld: true, atEnd }), atEnd);
   return () =>
     page.evaluate(() => {
       rankings.isHeld = false;
@@ -166,5 +175,6 @@ export async function whenCached(page, ...endings) {
 export async function chooseHub(page, id) {
   await page.click("#choose-model");
   await page.fill("#model-id", id);
-  await page.getByRole("button", { name: "Load this model" }).click();
+  // Leaving the field for the button would ask for the size of the model, with requests of its own if the click takes long.
+  await page.press("#model-id", "Enter");
 }
