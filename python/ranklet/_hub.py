@@ -13,6 +13,9 @@ from ._model import Source
 from ._pairs import shown
 from .errors import RankletError, input_error, make_error
 
+DEFAULT = "ranklet/default"
+"""Another name of the embedded model."""
+
 SMALL = "ranklet/small"
 """The name of the small model, whose files are in the package ranklet_small."""
 
@@ -31,7 +34,9 @@ def find_model(
     huggingface_hub downloads where it is installed, so its settings count; Ranklet downloads itself otherwise. Both
     use the same cache.
     """
-    if model == SMALL:
+    if model == DEFAULT:
+        model = None
+    elif model == SMALL:
         model = _small_model()
     if model is None or isinstance(model, Mapping) or (isinstance(model, (str, os.PathLike)) and os.path.isdir(model)):
         if revision is not None:

@@ -130,9 +130,14 @@ impl ModelFiles {
         embedded_files!("../../models/default/")
     }
 
-    /// Returns the embedded model with a name: `"ranklet/small"`. It is compiled into programs that call this.
+    /// Returns the embedded model with a name: `"ranklet/default"` or `"ranklet/small"`. Both are compiled into programs that
+    /// call this.
     #[cfg(feature = "embedded")]
     pub fn embedded_as(name: &str) -> Option<Self> {
-        (name == "ranklet/small").then(|| embedded_files!("../../models/small/"))
+        match name {
+            "ranklet/default" => Some(Self::embedded()),
+            "ranklet/small" => Some(embedded_files!("../../models/small/")),
+            _ => None,
+        }
     }
 }

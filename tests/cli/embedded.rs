@@ -1,4 +1,4 @@
-//! `--model ranklet/small`: the small model in the program.
+//! The models in the program by their names, `ranklet/default` and `ranklet/small`.
 
 use serde_json::Value;
 
@@ -20,7 +20,9 @@ fn the_small_model_is_in_the_program() {
     let rank = ["rank", "--query", "q", "--documents", &documents, "--json"];
     let small = json(&[&rank[..], &["--model", SMALL]].concat());
     assert_eq!(small["results"].as_array().unwrap().len(), 2);
-    assert_ne!(small["results"], json(&rank)["results"]);
+    let default = json(&rank);
+    assert_ne!(small["results"], default["results"]);
+    assert_eq!(json(&[&rank[..], &["--model", "ranklet/default"]].concat())["results"], default["results"]);
 }
 
 #[test]

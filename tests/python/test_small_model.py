@@ -35,9 +35,15 @@ def test_without_its_package_the_error_says_how_to_install_it(monkeypatch: pytes
         Reranker.load(SMALL)
 
 
-def test_small_model_has_no_revisions() -> None:
+@pytest.mark.parametrize("name", [SMALL, "ranklet/default"])
+def test_models_of_the_package_have_no_revisions(name: str) -> None:
     with pytest.raises(RankletError, match="revision"):
-        Reranker.load(SMALL, revision="main")
+        Reranker.load(name, revision="main")
+
+
+def test_default_model_has_a_name() -> None:
+    pairs = [["a river", "A river to the sea."]]
+    assert Reranker.load("ranklet/default").score(pairs) == Reranker.load().score(pairs)
 
 
 def test_wheel_has_the_default_model_alone() -> None:
