@@ -41,6 +41,9 @@ pub(crate) fn detached<T: Send>(
     py.detach(|| caught(work))
 }
 
+/// How often the signal handlers of Python run while a call waits.
+pub(crate) const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Runs `work` in a thread, and signal handlers of Python meanwhile. The exception of a handler, such as
 /// `KeyboardInterrupt`, ends the wait; the work goes on until it or the process ends.
 ///
@@ -50,7 +53,6 @@ pub(crate) fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> PyResult<T> {
-    const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
     let (sender, receiver) = mpsc::channel();
     // The receiver is gone after an interrupt.
     std::thread::spawn(move || drop(sender.send(caught(work))));

@@ -4,15 +4,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
 
 use pyo3::prelude::*;
 use ranklet::Result;
 
-use crate::error::caught;
-
-/// How often signals are handled while a call waits for another one.
-const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
+use crate::error::{SIGNAL_INTERVAL, caught};
 
 /// Runs a future without the interpreter's lock, so that other threads of Python continue. Each time that the future is
 /// pending, which it is after a micro-batch, calls `check` and the signal handlers. Their exception drops the future.

@@ -208,6 +208,7 @@ pub(crate) fn document_options(
     })
 }
 
+/// Converts the options of scoring. `deadline` is in seconds.
 pub(crate) fn score_options<'a>(
     scores: &str,
     instruction: Option<&'a str>,

@@ -69,7 +69,7 @@ impl Reranker {
     /// Scores pairs. If the reranker has a cache of scores, pairs that it knows are not scored again, and calls at the same
     /// time share the pairs that they have in common. A document of a [`Collection`](crate::Collection) is known by its text too.
     ///
-    /// Natively the future is pending after each micro-batch and wakes at once. Dropping it ends the call: the cache keeps
+    /// Natively the future is pending between micro-batches and wakes at once. Dropping it ends the call: the cache keeps
     /// the scores so far, and other calls take over the pairs that they share.
     ///
     /// # Errors
@@ -98,6 +98,9 @@ impl Reranker {
         let mut all = PartialScores::default();
         while let Some(part) = run.step(self).await? {
             all.append(part);
+            if run.done() == run.len() {
+                break;
+            }
             yield_now().await;
         }
         Ok(all)
@@ -266,6 +269,9 @@ impl<'a> CachedScoring<'a> {
                     None => self.cache.insert(keys[index], score),
                 }
                 self.pairs[index] = Some(self.with_function(pair)?);
+            }
+            if run.done() == run.len() {
+                return Ok(Ok(()));
             }
             yield_now().await;
         }

@@ -158,7 +158,7 @@ fn unknown_activations_of_scores_are_named_when_they_are_needed() {
     ] {
         let reranker = load(files).unwrap();
         let error = reranker.score_blocking(&[("a", "b")], Scores::Model).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
         assert!(error.context().contains(name), "{error}");
         assert!(reranker.score_blocking(&[("a", "b")], Scores::Raw).is_ok());
     }

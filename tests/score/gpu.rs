@@ -47,6 +47,14 @@ fn f16_logits_agree_with_sentence_transformers() {
     logits_agree(Dtype::F16, 2e-2);
 }
 
+/// Mesa's software rasterizer, which the tests use without a GPU, is called llvmpipe.
+#[test]
+fn a_gpu_that_is_a_program_is_warned_of() {
+    let info = fixtures()[0].load_with(on_gpu(Dtype::F32)).info().clone();
+    let warns = info.warnings.iter().any(|warning| warning.contains("is a program on the CPU"));
+    assert_eq!(warns, info.backend.adapter.unwrap().contains("llvmpipe"));
+}
+
 #[test]
 fn a_pair_has_the_same_score_in_every_call() {
     for fixture in fixtures() {

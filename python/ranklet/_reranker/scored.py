@@ -15,7 +15,7 @@ from .results import Highlight, RerankResult
 
 # Documents that a call with a cache of scores hands to the engine at once.
 WINDOW = 64
-# Documents whose sentences are scored between two looks at the deadline.
+# Documents whose sentences a call hands to the engine at once.
 HIGHLIGHT_WINDOW = 8
 
 Result = TypeVar("Result")

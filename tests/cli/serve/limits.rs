@@ -1,7 +1,6 @@
 //! `ranklet serve`: limits of what one request may cost, each just above and just below.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -78,9 +77,7 @@ fn a_request_with_highlights_is_admitted_once() {
     // Other requests try to take its place between its scores and its highlights.
     std::thread::scope(|scope| {
         let request = server.send("POST", "/v1/rerank", &[], &highlighted.to_string());
-        while !server.request("GET", "/metrics", &[], "").body.contains("ranklet_requests_pending 1\n") {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        server.wait_for_requests(1);
         for _ in 0..3 {
             scope.spawn(|| {
                 while !answered.load(Ordering::Relaxed) {

