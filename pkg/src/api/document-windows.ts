@@ -1,7 +1,7 @@
 import { DocumentReader } from "../documents/documents.js";
 import { OpenWindow } from "../scoring/windows.js";
 import type { DocumentInput, DocumentSource, TextOptions } from "../types.js";
-import { abortable } from "../util/abort.js";
+import { abortable, throwIfAborted } from "../util/abort.js";
 
 /** A document and its text that is scored. */
 export interface ReadDocument<D> {
@@ -52,13 +52,15 @@ async function* documentsOf<D extends DocumentInput>(source: DocumentSource<D>, 
   };
   try {
     for (;;) {
+      throwIfAborted(signal);
       const result = await abortable(next(), signal);
       if (result.done === true) return;
       yield result.value;
     }
   } finally {
     if (!hasEnded) {
-      const ending = Promise.resolve(iterator.return?.());
+      // A function, so that an error that `return` throws rejects like one of its promise.
+      const ending = (async () => iterator.return?.())();
       // A source that is waiting for a document answers after that.
       if (signal?.aborted === true) ending.catch(() => {});
       else await ending;
@@ -68,13 +70,29 @@ async function* documentsOf<D extends DocumentInput>(source: DocumentSource<D>, 
 
 function iteratorOf<D extends DocumentInput>(source: DocumentSource<D>): Iterator<D> | AsyncIterator<D> {
   if (Symbol.iterator in source) return source[Symbol.iterator]();
-  if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]();
-  // In some browsers, web streams are no iterables.
-  const reader = (source as ReadableStream<D>).getReader();
+  // Before the asynchronous iterator, which some browsers' web streams lack, and whose end waits for a read that is pending.
+  if ("getReader" in source) return readerOf(source);
+  return source[Symbol.asyncIterator]();
+}
+
+/** Returns an iterator of a web stream. It cancels the stream even while it reads, and unlocks it at the end. */
+function readerOf<D extends DocumentInput>(stream: ReadableStream<D>): AsyncIterator<D> {
+  const reader = stream.getReader();
   return {
-    next: () => reader.read() as Promise<IteratorResult<D>>,
+    next: async () => {
+      let hasEnded = true;
+      try {
+        const result = await reader.read();
+        hasEnded = result.done;
+        return result as IteratorResult<D>;
+      } finally {
+        if (hasEnded) reader.releaseLock();
+      }
+    },
     return: async () => {
-      await reader.cancel();
+      const canceled = reader.cancel();
+      reader.releaseLock();
+      await canceled;
       return { done: true, value: undefined };
     },
   };

@@ -29,7 +29,7 @@ import type {
   StreamPart,
   TextOptions,
 } from "../types.js";
-import { throwIfAborted } from "../util/abort.js";
+import { abortWithError, linkAbort, throwIfAborted } from "../util/abort.js";
 import { array, checkOptions, string } from "../util/check.js";
 import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { asyncDispose, checkSentences, dispose } from "../util/symbols.js";
@@ -91,6 +91,8 @@ interface StreamSettings {
 export class LoadedReranker {
   readonly #scorer: Scorer;
   #info: ModelInfo;
+  /** The controllers of running streams, which `dispose` aborts, as they may wait for their documents. */
+  readonly #streams = new Set<AbortController>();
   #collections = 0;
   #disposed = false;
 
@@ -265,6 +267,8 @@ export class LoadedReranker {
   dispose(): void {
     this.#disposed = true;
     stopWatching(this);
+    const disposed = disposedError();
+    for (const controller of this.#streams) abortWithError(controller, disposed);
     this.#scorer.dispose();
   }
 
@@ -312,6 +316,19 @@ export class LoadedReranker {
   }
 
   async *#streamOnce<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
+    if (this.#disposed) throw disposedError();
+    const controller = new AbortController();
+    const unlink = linkAbort(controller, settings.signal);
+    this.#streams.add(controller);
+    try {
+      yield* this.#parts<D>({ ...settings, signal: controller.signal });
+    } finally {
+      this.#streams.delete(controller);
+      unlink();
+    }
+  }
+
+  async *#parts<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
     let done = 0;
     const { device } = this.info.backend;
     const source = settings.documents as DocumentSource<D>;

@@ -131,6 +131,56 @@ for (const workers of [0, 1]) {
       assert.ok(ended);
     });
 
+    test("an abort cancels a web stream that gives no document, and is the error even if a source cannot be ended", async () => {
+      const controller = new AbortController();
+      let canceled = 0;
+      const silent = new ReadableStream({ pull: () => new Promise(() => {}), cancel: () => void canceled++ });
+      const next = reranker.stream({ query: "q", documents: silent, signal: controller.signal }).next();
+      setTimeout(() => controller.abort("enough"), 10);
+      await assert.rejects(next, { code: "aborted", cause: "enough" });
+      assert.deepEqual([canceled, silent.locked], [1, false]);
+
+      let read = 0;
+      const broken = {
+        [Symbol.asyncIterator]: () => ({
+          next: async () => ({ done: false, value: documents[read++ % 700] }),
+          return: () => {
+            throw new Error("cannot end");
+          },
+        }),
+      };
+      const stopping = new AbortController();
+      const stream = reranker.stream({ query: "q", documents: broken, signal: stopping.signal });
+      await stream.next();
+      stopping.abort("enough");
+      await assert.rejects(collect(stream), { code: "aborted", cause: "enough" });
+      const aborted = reranker.stream({ query: "q", documents: broken, signal: AbortSignal.abort("before") });
+      read = 0;
+      await assert.rejects(collect(aborted), { code: "aborted", cause: "before" });
+      assert.equal(read, 0);
+    });
+
+    test("a stream unlocks a web stream that it has read to its end", async () => {
+      const web = ReadableStream.from(["a", "b"]);
+      await collect(reranker.stream({ query: "q", documents: web }));
+      assert.equal(web.locked, false);
+    });
+
+    test("dispose ends a stream whose source gives no document, and a later stream reads nothing", async () => {
+      const disposed = await Reranker.load(url, { workers });
+      let ended = 0;
+      const silent = () => new ReadableStream({ pull: () => new Promise(() => {}), cancel: () => void ended++ });
+      const stalled = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}), return: async () => void ended++ }) };
+      const waiting = [silent(), stalled].map((source) => disposed.stream({ query: "q", documents: source }).next());
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      disposed.dispose();
+      for (const next of waiting) await assert.rejects(next, { code: "disposed" });
+      assert.equal(ended, 2);
+      const late = disposed.stream({ query: "q", documents: stalled });
+      await assert.rejects(late.next(), { code: "disposed" });
+      assert.equal(ended, 2);
+    });
+
     test("a stream scores rankFields and returns the caller's documents", async () => {
       const [part] = await collect(
         reranker.stream({ query: "q", documents: documents.slice(0, 2), rankFields: ["id", "text"], returnDocuments: true }),
