@@ -40,8 +40,8 @@ export function startRanking<D extends DocumentInput, R extends boolean>(
   update(({ results }) => ({ ...noRanking, results, loading: true }));
   reranker
     .rerank<D, R>({
-      returnDocuments: true as R,
       ...options,
+      returnDocuments: (options?.returnDocuments ?? true) as R,
       query,
       documents,
       signal: controller.signal,

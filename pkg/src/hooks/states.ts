@@ -39,8 +39,8 @@ export interface RankingState<D extends DocumentInput = DocumentInput, R extends
 /** Options of `rerank`. With `returnDocuments`, here `true` by default, each result has its document. */
 export type RankingOptions<R extends boolean = true> = Omit<
   RerankOptions<DocumentInput, R>,
-  "query" | "documents" | "signal" | "onProgress"
->;
+  "query" | "documents" | "signal" | "onProgress" | "returnDocuments"
+> & { readonly returnDocuments?: R | undefined };
 
 /** The arguments of a ranking. */
 export interface RankingInput<D extends DocumentInput = DocumentInput, R extends boolean = true> {

@@ -36,6 +36,19 @@ console.log(isReactive(reranker.value), ranking.error.value?.message, JSON.strin
     assert.equal(output, 'true undefined [{"index":0,"score":1}]\n');
   });
 
+  test("returnDocuments: undefined is the default of the hooks, and false is not", () => {
+    const output = run(`
+import { useRanking } from "ranklet/vue";
+import { effectScope, ref } from "vue";
+const given = [];
+const reranker = { async rerank({ returnDocuments }) { given.push(returnDocuments); return { results: [] }; } };
+for (const options of [undefined, {}, { returnDocuments: undefined }, { returnDocuments: false }])
+  effectScope().run(() => useRanking(ref(reranker), "q", ["a"], options));
+await new Promise((done) => setTimeout(done, 50));
+console.log(...given);`);
+    assert.equal(output, "true true true false\n");
+  });
+
   const reactProgram = (call) => `
 import { useRanking, useReranker } from "ranklet/react";
 import { createElement, useState } from "react";

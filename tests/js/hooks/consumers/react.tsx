@@ -32,6 +32,7 @@ export function Listing({ query, documents }: { query: string; documents: readon
   const { reranker, loading, progress, error } = useReranker();
   const { results } = useRanking(reranker, query, documents, { topN: 10 });
   const { results: scores } = useRanking(reranker, query, documents, { returnDocuments: false });
+  useRanking(reranker, query, documents, { returnDocuments: undefined });
   // @ts-expect-error with returnDocuments: false, a result has no document
   scores[0]?.document.id;
   if (error) return <p role="alert">{error.message}</p>;
