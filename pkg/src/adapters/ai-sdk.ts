@@ -143,8 +143,8 @@ async function rerank(load: () => Promise<Reranker>, modelId: string, call: Rera
 }
 
 /**
- * Returns the document to score: a text, or with `rankFields` or `structured` the object itself. The AI SDK decides the type of
- * all documents by the first, so each is checked.
+ * Returns the document to score: a text; an object that has a text, or with `rankFields` or `structured` any object, as it is; else
+ * the object as JSON. The AI SDK decides the type of all documents by the first, so each is checked.
  */
 function documentOf(
   value: unknown,
