@@ -10,7 +10,7 @@ import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { dispose } from "../util/symbols.js";
 import { checkFirstStage } from "./fusion.js";
 import { withHighlights } from "./highlights.js";
-import { collectionChecks, rankingRefusals } from "./options.js";
+import { collectionChecks, collectionRefusals } from "./options.js";
 import { RankedDocuments } from "./ranked-documents.js";
 import { type ResultChoice, toResult } from "./results.js";
 import type { ScoredDocument } from "./scored-document.js";
@@ -79,7 +79,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       returnDocuments = false,
       latest = false,
       ...choice
-    } = checkOptions("collection.rank", options, collectionChecks, rankingRefusals);
+    } = checkOptions("collection.rank", options, collectionChecks, collectionRefusals);
     checkFirstStage("collection.rank", choice.fuse, candidates?.length ?? this.size);
     const chosen = candidates && this.#distinct(candidates, choice.fuse !== undefined);
     const job = { kind: "prepared", query: string(query, "collection.rank: query"), collection: this.#id, candidates: chosen } as const;

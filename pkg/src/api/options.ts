@@ -56,7 +56,12 @@ export const scoringRefusals = {
 };
 
 /** Options of other libraries that calls which rank cannot apply. */
-export const rankingRefusals = { ...queryRefusals, ...scoringRefusals, threshold: "use minScore", limit: "use topN" };
+export const rankingRefusals = { ...queryRefusals, ...scoringRefusals, threshold: "use minScore" };
+
+const useTopN = "use topN";
+
+/** Options of other libraries that `collection.rank` cannot apply. */
+export const collectionRefusals = { ...rankingRefusals, limit: useTopN };
 
 const bestAtEnd = "the best results are known at the end; use rerank, or collection.rank, which yields the best so far";
 
@@ -81,6 +86,7 @@ export const scoreRefusals = {
 /** Options of other rerankers' APIs (Cohere, Jina, Voyage) that cannot be applied. */
 export const rerankRefusals = {
   ...rankingRefusals,
+  limit: useTopN,
   model: "the model is the one that Reranker.load has loaded; leave it out",
   maxChunksPerDoc: 'use longDocuments: "chunk", which scores all chunks, or maxTokensPerDocument to limit them',
   truncation: 'documents that do not fit are cut off, or with longDocuments: "chunk" scored in chunks; leave it out',
@@ -91,6 +97,7 @@ export const rerankRefusals = {
 /** Options of other calls, and of sentence-transformers' `CrossEncoder.rank`, that `rank` cannot apply. */
 export const rankRefusals = {
   ...rankingRefusals,
+  limit: "use topK",
   showProgressBar: "use onProgress",
   deadlineMs: "use rerank, which lists the documents that were not scored",
   fuse: "use rerank, which returns both scores",

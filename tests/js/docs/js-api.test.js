@@ -7,6 +7,7 @@ import { dist } from "../support/paths.js";
 const { errorCodes } = await import(new URL("index.node.js", dist));
 const { loadRefusals } = await import(new URL("load/load-options.js", dist));
 const {
+  collectionRefusals,
   compareRefusals,
   explainCostRefusals,
   explainRefusals,
@@ -117,7 +118,7 @@ describe("the guide to the JavaScript API", () => {
     const inherited = new Map([
       [rankingRefusals, { ...queryRefusals, ...scoringRefusals }],
       [scoreRefusals, scoringRefusals],
-      ...[streamRefusals, rerankRefusals, rankRefusals].map((refusals) => [refusals, rankingRefusals]),
+      ...[collectionRefusals, streamRefusals, rerankRefusals, rankRefusals].map((refusals) => [refusals, rankingRefusals]),
       [explainRefusals, queryRefusals],
       [explainCostRefusals, explainRefusals],
       [compareRefusals, explainRefusals],
@@ -127,6 +128,7 @@ describe("the guide to the JavaScript API", () => {
       ["`rerank`, `stream`, `rank`, `collection.rank`, `explain`, `explainCost`, `compare`", queryRefusals],
       ["`rerank`, `stream`, `rank`, `collection.rank`, `score`", scoringRefusals],
       ["`rerank`, `stream`, `rank`, `collection.rank`", rankingRefusals],
+      ["`collection.rank`", collectionRefusals],
       ["`stream`", streamRefusals],
       ["`score`", scoreRefusals],
       ["`explain`, `explainCost`, `compare`", explainRefusals],

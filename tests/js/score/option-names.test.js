@@ -113,7 +113,7 @@ describe("options of other libraries that cannot be applied", () => {
     ["stream", { limit: 3 }, /stream: limit is not available: the best results are known at the end/],
     ["stream", { threshold: 0.5 }, /use minScore/],
     ["score", { batchSize: 32 }, /score: batchSize is not available: .*leave it out/],
-    ["rank", { limit: 3 }, /use topN/],
+    ["rank", { limit: 3 }, /rank: limit is not available: use topK/],
     ["collection.rank", { limit: 3 }, /collection\.rank: limit is not available: use topN/],
     ["rerank", { model: "rerank-v3.5" }, /rerank: model is not available: .*Reranker\.load/],
     ["rerank", { max_chunks_per_doc: 10 }, /max_chunks_per_doc is not available: use longDocuments: "chunk"/],
