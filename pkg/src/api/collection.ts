@@ -3,7 +3,7 @@ import { Deadline } from "../scoring/deadline.js";
 import { expectSameDevice, withRestart } from "../scoring/fallback.js";
 import { streamJob } from "../scoring/score.js";
 import type { DocumentLimits, PreparedJob, Scorer } from "../scoring/scorer.js";
-import type { Collection, CollectionRanking, CollectionRankOptions, DocumentInput, Scores } from "../types.js";
+import type { Collection, CollectionRanking, CollectionRankOptions, DocumentInput, ReturnDocuments, Scores } from "../types.js";
 import { abortWithError, linkAbort } from "../util/abort.js";
 import { checkOptions, string } from "../util/check.js";
 import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
@@ -69,7 +69,10 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     return this.#documents.length;
   }
 
-  rank<R extends boolean = boolean>(query: string, options?: CollectionRankOptions<R>): AsyncGenerator<CollectionRanking<D, R>, void> {
+  rank<R extends boolean | undefined = boolean | undefined>(
+    query: string,
+    options?: CollectionRankOptions<R> & ReturnDocuments<R>,
+  ): AsyncGenerator<CollectionRanking<D, NoInfer<R>>, void> {
     const {
       scores = "model",
       signal,

@@ -197,6 +197,14 @@ export function documentSource(value: unknown, name: string): DocumentSource {
   throw wrongType(name, "an array or another iterable, or a web stream", value);
 }
 
+/** Checks a pair of `score`. */
+export function checkPair(value: unknown, index: number): readonly [query: string, document: string] {
+  const name = `score: pairs[${index}]`;
+  const [query, document, ...extra] = array(value, name);
+  if (extra.length > 0) throw new RankletError("input", `${name} must be [query, document], without a third item`);
+  return [string(query, `${name}[0], the query,`), string(document, `${name}[1], the document,`)];
+}
+
 function documentIndices(value: unknown, name: string): Uint32Array {
   const values = typeTag(value) === "Uint32Array" ? (value as Uint32Array) : array(value, name);
   return Uint32Array.from(values, (index, position) => {

@@ -24,6 +24,7 @@ import type {
   RankResultWithText,
   RerankOptions,
   RerankResponse,
+  ReturnDocuments,
   Scores,
   StreamOptions,
   StreamPart,
@@ -39,6 +40,7 @@ import { compare, explain, explainCost, explainedPairs } from "./explain.js";
 import { checkFirstStage } from "./fusion.js";
 import { withHighlights } from "./highlights.js";
 import {
+  checkPair,
   compareChecks,
   compareRefusals,
   documentSource,
@@ -116,7 +118,9 @@ export class LoadedReranker {
    * Ranks documents by how well they answer a query, best first.
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
-  async rerank<D extends DocumentInput, R extends boolean = boolean>(options: RerankOptions<D, R>): Promise<RerankResponse<D, R>> {
+  async rerank<D extends DocumentInput, R extends boolean | undefined = boolean | undefined>(
+    options: RerankOptions<D, R> & ReturnDocuments<R>,
+  ): Promise<RerankResponse<D, NoInfer<R>>> {
     const started = performance.now();
     const checked = checkOptions("rerank", options, rerankChecks, rerankRefusals);
     const query = string(checked.query, "rerank: query");
@@ -160,7 +164,9 @@ export class LoadedReranker {
    * @throws RankletError `input` or `unsupported` for options, at once; while iterating `input` for a document, `aborted`,
    *   `disposed`, or an error of the engine
    */
-  stream<D extends DocumentInput, R extends boolean = boolean>(options: StreamOptions<D, R>): AsyncGenerator<StreamPart<D, R>, void> {
+  stream<D extends DocumentInput, R extends boolean | undefined = boolean | undefined>(
+    options: StreamOptions<D, R> & ReturnDocuments<R>,
+  ): AsyncGenerator<StreamPart<D, NoInfer<R>>, void> {
     const checked = checkOptions("stream", options, streamChecks, streamRefusals);
     const query = string(checked.query, "stream: query");
     const documents = documentSource(checked.documents, "stream: documents");
@@ -187,11 +193,11 @@ export class LoadedReranker {
    * Ranks documents like sentence-transformers' `CrossEncoder.rank`, best first.
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
-  async rank<R extends boolean = boolean>(
+  async rank<R extends boolean | undefined = boolean | undefined>(
     query: string,
     documents: readonly DocumentInput[],
-    options?: RankOptions<R>,
-  ): Promise<([R] extends [true] ? RankResultWithText : RankResult)[]> {
+    options?: RankOptions<R> & ReturnDocuments<R>,
+  ): Promise<([NoInfer<R>] extends [true] ? RankResultWithText : RankResult)[]> {
     const checked = checkOptions("rank", options, rankChecks, rankRefusals);
     const checkedQuery = string(query, "rank: query");
     const texts = documentTexts(array(documents, "rank: documents"));
@@ -387,11 +393,4 @@ export class LoadedReranker {
 /** Returns the limits on documents, with their defaults. */
 function documentLimits({ maxTokensPerDocument, longDocuments = "truncate" }: Pick<DocumentOptions, keyof DocumentLimits>): DocumentLimits {
   return { maxTokensPerDocument, longDocuments };
-}
-
-function checkPair(value: unknown, index: number): readonly [query: string, document: string] {
-  const name = `score: pairs[${index}]`;
-  const [query, document, ...extra] = array(value, name);
-  if (extra.length > 0) throw new RankletError("input", `${name} must be [query, document], without a third item`);
-  return [string(query, `${name}[0], the query,`), string(document, `${name}[1], the document,`)];
 }

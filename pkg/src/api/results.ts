@@ -50,7 +50,7 @@ function compareScores(a: ScoredDocument, b: ScoredDocument): number {
 }
 
 /** Converts a scored document to a result, with the document itself if `documents` are given. */
-export function toResult<D extends DocumentInput, R extends boolean>(
+export function toResult<D extends DocumentInput, R extends boolean | undefined>(
   scored: ScoredDocument,
   documents: readonly D[] | undefined,
 ): RerankResponse<D, R>["results"][number] {

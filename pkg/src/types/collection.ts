@@ -1,5 +1,5 @@
 import type { DocumentInput, DocumentOptions } from "./documents.js";
-import type { ResultOptions } from "./rerank.js";
+import type { ResultOptions, ReturnDocuments } from "./rerank.js";
 import type { RerankResponse } from "./results.js";
 import type { ScoringOptions } from "./scoring.js";
 
@@ -19,14 +19,14 @@ export interface PrepareOptions extends DocumentOptions {
 }
 
 /** Options of a collection's `rank`. */
-export interface CollectionRankOptions<R extends boolean = boolean> extends ScoringOptions, ResultOptions {
+export interface CollectionRankOptions<R extends boolean | undefined = boolean | undefined> extends ScoringOptions, ResultOptions {
   /**
    * The indices of the documents to score, such as those that a first stage has found. One that is repeated is scored once, at
    * its first place; with `fuse` it is an error. Equal scores keep this order. Default: all documents.
    */
   readonly candidates?: readonly number[] | Uint32Array | undefined;
   /** Whether each result includes the document itself. Default `false`. */
-  readonly returnDocuments?: R | undefined;
+  readonly returnDocuments?: R;
   /**
    * Whether this call aborts earlier calls with `latest`, with an `aborted` error. Use it for search as you type. Default
    * `false`.
@@ -35,7 +35,8 @@ export interface CollectionRankOptions<R extends boolean = boolean> extends Scor
 }
 
 /** A ranking of the documents of a collection that have been scored so far. */
-export interface CollectionRanking<D extends DocumentInput = DocumentInput, out R extends boolean = boolean> extends RerankResponse<D, R> {
+export interface CollectionRanking<D extends DocumentInput = DocumentInput, out R extends boolean | undefined = boolean | undefined>
+  extends RerankResponse<D, R> {
   /** Number of documents scored so far. */
   readonly done: number;
   /** Number of documents to score. The last ranking is the final one; with `highlights`, earlier ones can have all documents too. */
@@ -51,7 +52,10 @@ export interface Collection<D extends DocumentInput = DocumentInput> {
    * Leaving the loop ends the call.
    * @throws RankletError `input` at once; while iterating `aborted`, `disposed`, or an error of the engine
    */
-  rank<R extends boolean = boolean>(query: string, options?: CollectionRankOptions<R>): AsyncGenerator<CollectionRanking<D, R>, void>;
+  rank<R extends boolean | undefined = boolean | undefined>(
+    query: string,
+    options?: CollectionRankOptions<R> & ReturnDocuments<R>,
+  ): AsyncGenerator<CollectionRanking<D, NoInfer<R>>, void>;
   /** Frees the collection. May be called more than once. */
   dispose(): void;
   [Symbol.dispose](): void;

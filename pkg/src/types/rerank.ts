@@ -39,8 +39,14 @@ export interface ResultOptions {
   readonly highlights?: number | undefined;
 }
 
+/**
+ * What a call with `returnDocuments` of the type `R` needs. `true` is required, not optional: results have their documents by type
+ * only if the option is certainly `true`.
+ */
+export type ReturnDocuments<R> = [R] extends [true] ? { readonly returnDocuments: R } : unknown;
+
 /** Options of `rerank`. */
-export interface RerankOptions<D extends DocumentInput = DocumentInput, R extends boolean = boolean>
+export interface RerankOptions<D extends DocumentInput = DocumentInput, R extends boolean | undefined = boolean | undefined>
   extends CallOptions,
     DocumentOptions,
     ResultOptions {
@@ -49,14 +55,14 @@ export interface RerankOptions<D extends DocumentInput = DocumentInput, R extend
   /** The documents to rank, as texts or objects. */
   readonly documents: readonly D[];
   /** Whether each result includes the document itself. Default `false`. */
-  readonly returnDocuments?: R | undefined;
+  readonly returnDocuments?: R;
 }
 
 /** Documents of a stream: an array or another iterable, an asynchronous iterable, or a web stream. */
 export type DocumentSource<D extends DocumentInput = DocumentInput> = Iterable<D> | AsyncIterable<D> | ReadableStream<D>;
 
 /** Options of `stream`. */
-export interface StreamOptions<D extends DocumentInput = DocumentInput, R extends boolean = boolean>
+export interface StreamOptions<D extends DocumentInput = DocumentInput, R extends boolean | undefined = boolean | undefined>
   extends ScoringOptions,
     DocumentOptions {
   /** The text that the documents are to answer, such as a question or keywords. */
@@ -71,15 +77,15 @@ export interface StreamOptions<D extends DocumentInput = DocumentInput, R extend
   /** As for `rerank`. Default: none. */
   readonly highlights?: number | undefined;
   /** Whether each result includes the document itself. Default `false`. */
-  readonly returnDocuments?: R | undefined;
+  readonly returnDocuments?: R;
 }
 
 /** Options of `rank`. */
-export interface RankOptions<R extends boolean = boolean> extends CallOptions {
+export interface RankOptions<R extends boolean | undefined = boolean | undefined> extends CallOptions {
   /** Max number of results, at least 1. Default: all. */
   readonly topK?: number | undefined;
   /** Leaves out results with a lower score than this. Default: none is left out. */
   readonly minScore?: number | undefined;
   /** Whether each result includes the document's text. Default `false`. */
-  readonly returnDocuments?: R | undefined;
+  readonly returnDocuments?: R;
 }

@@ -39,7 +39,7 @@ export interface RerankResult<D extends DocumentInput = DocumentInput> {
 export type RerankResultWithDocument<D extends DocumentInput = DocumentInput> = RerankResult<D> & { readonly document: D };
 
 /** The ranking that `rerank` returns. `R` is the type of its option `returnDocuments`. */
-export interface RerankResponse<D extends DocumentInput = DocumentInput, out R extends boolean = boolean> {
+export interface RerankResponse<D extends DocumentInput = DocumentInput, out R extends boolean | undefined = boolean | undefined> {
   /** Best first. Equal scores keep the order of the documents. */
   readonly results: ([R] extends [true] ? RerankResultWithDocument<D> : RerankResult<D>)[];
   /** The indices in order of the documents that were not scored by the deadline. Empty for a call that was not ended by `deadlineMs`. */
@@ -69,7 +69,7 @@ export interface RerankResponse<D extends DocumentInput = DocumentInput, out R e
  * from 0, and all documents are yielded again. A stream over another iterable ends with `device-lost`. `R` is the type of the
  * option `returnDocuments`.
  */
-export interface StreamPart<D extends DocumentInput = DocumentInput, out R extends boolean = boolean> {
+export interface StreamPart<D extends DocumentInput = DocumentInput, out R extends boolean | undefined = boolean | undefined> {
   /** Results with the index of their document. With several workers they are in any order. */
   readonly results: ([R] extends [true] ? RerankResultWithDocument<D> : RerankResult<D>)[];
   /** Number of documents scored so far. */

@@ -25,6 +25,13 @@ describe("the packed package's types", () => {
 
   const consumers = {
     "a page, through a bundler": { module: "ESNext", moduleResolution: "Bundler", lib: ["ES2022", "DOM"], types: [] },
+    "a page, where options may be undefined": {
+      module: "ESNext",
+      moduleResolution: "Bundler",
+      lib: ["ES2022", "DOM"],
+      types: [],
+      exactOptionalPropertyTypes: false,
+    },
     "Node, without the DOM": { module: "NodeNext", lib: ["ES2022"], types: ["node"] },
   };
   for (const [name, options] of Object.entries(consumers)) {

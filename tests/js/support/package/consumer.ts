@@ -11,7 +11,9 @@ import {
   type ModelSource,
   RankletError,
   Reranker,
+  type RerankOptions,
   type RerankResponse,
+  type ReturnDocuments,
   type StreamPart,
 } from "ranklet";
 import model from "ranklet/default-model";
@@ -72,6 +74,18 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   const perhaps: RerankResponse<Row> = await reranker.rerank<Row>({ query: "q", documents: rows, returnDocuments });
   // @ts-expect-error: it may be false
   const certain: RerankResponse<Row, true> = perhaps;
+  // @ts-expect-error: without returnDocuments, the type of the variable does not make it true
+  const inferred: RerankResponse<Row, true> = await reranker.rerank({ query: "q", documents: rows });
+  const [optional] = (await reranker.rerank({ query: "q", documents: rows, returnDocuments: returnDocuments || undefined })).results;
+  // @ts-expect-error: it may be undefined
+  optional?.document.id;
+  // @ts-expect-error: with returnDocuments of the type true, the option is not left out
+  await reranker.rerank<Row, true>({ query: "q", documents: rows });
+  // @ts-expect-error: as for rerank
+  const texted: { text: string }[] = await reranker.rank("q", ["d"]);
+  // @ts-expect-error: as for rerank
+  const streamed: AsyncGenerator<StreamPart<Row, true>, void> = reranker.stream({ query: "q", documents: rows });
+  console.log(inferred, texted, streamed);
   const general: RerankResponse = response;
   const texts: string[] = (await reranker.rank("q", ["d"], { returnDocuments: true })).map(({ text }) => text);
   // @ts-expect-error: without returnDocuments, a result may have no text
@@ -180,6 +194,13 @@ export async function explaining(reranker: Reranker): Promise<void> {
   explanation.units[0].contribution = 1;
 }
 
+export async function best<R extends boolean | undefined>(
+  reranker: Reranker,
+  options: Omit<RerankOptions<Row, R>, "documents"> & ReturnDocuments<R>,
+): Promise<RerankResponse<Row, R>["results"][number] | undefined> {
+  return (await reranker.rerank<Row, R>({ ...options, documents: rows })).results[0];
+}
+
 export async function streaming(reranker: Reranker): Promise<void> {
   const { signal } = controller;
   for await (const part of reranker.stream({ query: "q", documents: rows, returnDocuments: true, scores: "sigmoid", signal })) {
@@ -229,6 +250,9 @@ export async function searching(reranker: Reranker): Promise<void> {
   using small = await reranker.prepare(["d"]);
   small.dispose();
 
+  // @ts-expect-error: without returnDocuments, the type of the variable does not make it true
+  const untrue: AsyncGenerator<CollectionRanking<Row, true>, void> = collection.rank("q");
+  await untrue.return();
   // @ts-expect-error: rank of a collection takes the query as its first argument
   collection.rank({ query: "q" });
   // @ts-expect-error: candidates are indices, not documents
