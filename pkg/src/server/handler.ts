@@ -1,6 +1,7 @@
 import { RankletError } from "../errors.js";
 import type { RerankOptions, Scores } from "../types.js";
 import { abortable } from "../util/abort.js";
+import { wrongType } from "../util/check.js";
 import { loadOnce } from "../util/load-once.js";
 import { checkSentences } from "../util/symbols.js";
 import { corsHeaders, KeyCheck, preflightHeaders } from "./access.js";
@@ -264,8 +265,12 @@ class Server {
   }
 }
 
-/** @throws RankletError `unsupported` for a model that has no score to rank by */
+/** @throws RankletError `input` for something else than a reranker; `unsupported` for a model that has no score to rank by */
 function checkRankable(reranker: ServedReranker): ServedReranker {
+  // Plain JavaScript can give nothing, or the promise of a reranker.
+  if ((reranker as ServedReranker | undefined)?.info === undefined) {
+    throw wrongType("createHandler: the source", "a loaded reranker or a function that loads one, such as () => Reranker.load()", reranker);
+  }
   const { numLabels } = reranker.info;
   if (numLabels !== 1) throw new RankletError("unsupported", `createHandler needs a model with one label, and this one has ${numLabels}`);
   return reranker;

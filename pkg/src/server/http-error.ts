@@ -52,7 +52,7 @@ export function toHttpError(error: unknown, dialect: Dialect, documentsField = "
 
 /** Returns an error of loading the model, which is the operator's to mend, even if its code is one of wrong requests. */
 export function toLoadError(error: unknown): unknown {
-  const isLikeRequests = error instanceof RankletError && ["input", "unsupported"].includes(error.code);
+  const isLikeRequests = error instanceof RankletError && ["input", "unsupported", "aborted"].includes(error.code);
   return isLikeRequests ? new HttpError(500, "the model could not be loaded", { cause: error }) : error;
 }
 

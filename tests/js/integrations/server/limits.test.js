@@ -329,7 +329,7 @@ describe("a model that fails", () => {
   });
 
   test("to load with an error like those of requests is 500, and only the log hears why", async () => {
-    for (const code of ["input", "unsupported"]) {
+    for (const code of ["input", "unsupported", "aborted"]) {
       const errors = [];
       const error = new RankletError(code, "the option is wrong");
       const load = () => Promise.reject(error);
@@ -347,6 +347,22 @@ describe("a model that fails", () => {
     const { post } = client(async () => withLabels, { onError: (cause) => errors.push(cause) });
     await expectError(await post("/v1/rerank", valid), 500, /^the model could not be loaded$/);
     assert.equal(errors[0].message, refusal.message);
+  });
+
+  test("to be a reranker is refused when it is given, and when it is loaded", async () => {
+    const expected =
+      "createHandler: the source must be a loaded reranker or a function that loads one, such as () => Reranker.load(), not ";
+    const wrong = [
+      [undefined, "undefined"],
+      [null, "null"],
+      [Promise.resolve(quick), "an object"],
+      ["ranklet/small", '"ranklet/small"'],
+    ];
+    for (const [source, kind] of wrong) assert.throws(() => client(source), { code: "input", message: `${expected}${kind}` });
+    const errors = [];
+    const { post } = client(async () => {}, { onError: (cause) => errors.push(cause) });
+    await expectError(await post("/v1/rerank", valid), 500, /^the model could not be loaded$/);
+    assert.equal(errors[0].message, `${expected}undefined`);
   });
 
   test("to support what a request wants is the request's error", async () => {
