@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { read } from "../../support/docs/markdown.js";
 import { installPacked } from "../../support/package/packed.js";
+import { freePort } from "../../support/servers/free-port.js";
 import { question } from "../../support/servers/rerank-handler.js";
 import { until } from "../../support/until.js";
 
@@ -51,20 +51,12 @@ describe("the programs of docs/server.md", () => {
   });
 
   test("the one for Workers answers without a secret, and with apiKeys only clients that have the key", async () => {
-    const models = (program, headers) => program.default.fetch(new Request("https://api.example/models", { headers }), { API_KEY: "k" });
+    const models = (program, headers, env) => program.default.fetch(new Request("https://api.example/models", { headers }), env);
+    const secret = { API_KEY: "k" };
     const open = await import(pathToFileURL(write("worker.js", worker)));
-    assert.equal((await models(open, {})).status, 200);
+    assert.equal((await models(open, {}, {})).status, 200);
     const closed = await import(pathToFileURL(write("closed.js", worker.replace("{ maxBody", "{ apiKeys: env.API_KEY, maxBody"))));
-    assert.equal((await models(closed, {})).status, 401);
-    assert.equal((await models(closed, { authorization: "Bearer k" })).status, 200);
+    assert.equal((await models(closed, {}, secret)).status, 401);
+    assert.equal((await models(closed, { authorization: "Bearer k" }, secret)).status, 200);
   });
 });
-
-/** Resolves to a port on which nothing listens. */
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
