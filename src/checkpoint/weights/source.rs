@@ -8,15 +8,11 @@ use super::Weights;
 use super::index::Index;
 use super::reader::WeightsReader;
 use crate::checkpoint::ModelFiles;
-use crate::checkpoint::file_content::check_content;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::checkpoint::model_layout::layout;
 use crate::checkpoint::model_layout::missing_shard;
 use crate::checkpoint::weights_choice::WeightsChoice;
 use crate::error::{Result, weights};
-
-/// The number of bytes that tell a weights file from a page or a Git LFS pointer.
-const PREFIX_BYTES: usize = 1024;
 
 /// The files of a checkpoint's weights, in the preferred form that exists.
 #[derive(Debug)]
@@ -93,16 +89,6 @@ impl WeightsSource {
     /// Returns the name of the file that is read first.
     pub(crate) fn first_file(&self) -> Option<&str> {
         self.files.first().map(|(name, _)| name.as_str())
-    }
-
-    /// Checks that no file is a Git LFS pointer or a page, from its first bytes.
-    ///
-    /// # Errors
-    /// `weights` for a file that was replaced, or cannot be read.
-    pub(crate) fn check_files(&self) -> Result<()> {
-        self.files
-            .iter()
-            .try_for_each(|(name, content)| check_content(name, &content.prefix(name, PREFIX_BYTES)?))
     }
 
     /// Pushes all files into `reader`.
@@ -184,16 +170,6 @@ impl FileContent {
             }
         }
     }
-
-    /// Returns the first `count` bytes, or all of a shorter file.
-    #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "there is no disk that could fail"))]
-    fn prefix(&self, name: &str, count: usize) -> Result<Cow<'_, [u8]>> {
-        match self {
-            FileContent::Bytes(bytes) => Ok(bytes[..count.min(bytes.len())].into()),
-            #[cfg(not(target_arch = "wasm32"))]
-            FileContent::Disk(file) => file.read_prefix(name, count).map(Cow::Owned),
-        }
-    }
 }
 
 fn read_bytes(name: &str, bytes: &[u8], reader: &mut WeightsReader) -> Result<()> {
@@ -212,8 +188,12 @@ mod disk {
     use std::path::Path;
 
     use super::{FileContent, Result, WeightsChoice, WeightsReader, WeightsSource};
+    use crate::checkpoint::file_content::check_content;
     use crate::checkpoint::model_folder::list_files;
     use crate::checkpoint::model_layout::unreadable;
+
+    /// The number of bytes that tell a weights file from a page or a Git LFS pointer.
+    const PREFIX_BYTES: usize = 1024;
 
     /// An open file.
     #[derive(Debug)]
@@ -231,6 +211,17 @@ mod disk {
             let found = Self::find(choice, |name| open_in(folder, name))?;
             let found = found.ok_or_else(|| choice.missing(&list_files(folder)))?;
             Ok(Self { folder: Some(folder.to_owned()), ..found })
+        }
+
+        /// Checks that no file is a Git LFS pointer or a page, from its first bytes.
+        ///
+        /// # Errors
+        /// `weights` for a file that was replaced, or cannot be read.
+        pub(crate) fn check_files(&self) -> Result<()> {
+            self.files.iter().try_for_each(|(name, content)| match content {
+                FileContent::Bytes(bytes) => check_content(name, bytes),
+                FileContent::Disk(file) => check_content(name, &file.read_prefix(name, PREFIX_BYTES)?),
+            })
         }
     }
 
