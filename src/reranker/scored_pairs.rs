@@ -1,7 +1,7 @@
 //! Scores pairs to the end, with the cache of scores if the reranker has one.
 
 use std::collections::HashMap;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use super::deadline::Deadline;
@@ -98,10 +98,7 @@ impl Reranker {
         let mut all = PartialScores::default();
         while let Some(part) = run.step(self).await? {
             all.append(part);
-            if run.done() == run.len() {
-                break;
-            }
-            yield_now().await;
+            yield_after_step(&run).await;
         }
         Ok(all)
     }
@@ -270,10 +267,7 @@ impl<'a> CachedScoring<'a> {
                 }
                 self.pairs[index] = Some(self.with_function(pair)?);
             }
-            if run.done() == run.len() {
-                return Ok(Ok(()));
-            }
-            yield_now().await;
+            yield_after_step(&run).await;
         }
     }
 
@@ -293,18 +287,18 @@ impl<'a> CachedScoring<'a> {
     }
 }
 
-/// Is pending once, so that the owner of a future can drop it between two micro-batches. In WebAssembly it is ready: there,
-/// JavaScript owns the loop over micro-batches, and the bindings poll the future of a CPU engine only once.
-async fn yield_now() {
-    let mut is_ready = cfg!(target_arch = "wasm32");
-    let poll = |context: &mut Context<'_>| {
+/// Is pending once, so that the owner of a future can drop it between two micro-batches. It is ready after the last one, whose
+/// scores must not be lost, and in WebAssembly: there, JavaScript owns the loop over micro-batches, and the bindings poll
+/// the future of a CPU engine only once.
+fn yield_after_step(run: &ScoringRun<'_>) -> impl Future<Output = ()> + use<> {
+    let mut is_ready = cfg!(target_arch = "wasm32") || run.done() == run.len();
+    std::future::poll_fn(move |context| {
         if std::mem::replace(&mut is_ready, true) {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();
         Poll::Pending
-    };
-    std::future::poll_fn(poll).await;
+    })
 }
 
 /// Returns an error about some of the pairs at `indices` as one about the caller's pairs.

@@ -139,7 +139,7 @@ impl GpuEngine {
         self.gpu.name()
     }
 
-    /// Whether the adapter is a software rasterizer.
+    /// Returns true if the adapter is a software rasterizer.
     pub(crate) fn is_software(&self) -> bool {
         self.gpu.is_software()
     }

@@ -36,8 +36,8 @@ pub(crate) struct ForwardPass<'a> {
     pub(crate) rows: usize,
     /// Columns of the residual stream.
     pub(crate) width: usize,
-    /// Whether all activations so far are finite. Checked before each block, because softmax and the integers of attention
-    /// turn NaN into arbitrary finite values, which must not become a score.
+    /// True while all activations are finite. Each block checks it first, because softmax and the integers of attention turn
+    /// NaN into arbitrary finite values, which must not become a score.
     ///
     /// Norms detect values that are not finite. A block has at most two layers after its norm: the first gives finite
     /// values, so the second reads no NaN, and it passes infinities on. With a norm before each block, the residual

@@ -135,7 +135,7 @@ impl Gpu {
         Ok(Self { device, queue, features, adapter: adapter.get_info(), lost })
     }
 
-    /// Whether the adapter is a software rasterizer.
+    /// Returns true if the adapter is a software rasterizer.
     pub(crate) fn is_software(&self) -> bool {
         self.adapter.device_type == wgpu::DeviceType::Cpu
     }

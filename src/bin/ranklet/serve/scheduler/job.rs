@@ -31,7 +31,7 @@ pub(in crate::serve) struct Scored {
     pub(in crate::serve) cache_hits: usize,
 }
 
-/// What limits a round.
+/// Limits of a round.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RoundLimits {
     /// Tokens of a round, about.
@@ -84,7 +84,7 @@ impl Job {
         document.len() + if is_known { 0 } else { query.len() }
     }
 
-    /// Whether a pair has several chunks and more tokens than a round, so that it takes several rounds.
+    /// Returns true for a pair of several chunks that has more tokens than a round. Several rounds score it.
     pub(super) fn is_long(&self, pair: usize, limits: RoundLimits) -> bool {
         let has_begun = self.long_pair.is_some() && pair == self.next_pair();
         let is_chunked = self.work.options.long_documents == LongDocuments::Chunk;
@@ -92,7 +92,7 @@ impl Job {
         has_begun || is_chunked && self.estimated_tokens(pair, max_length) > batch_tokens.max(max_length)
     }
 
-    /// Whether the next round of this job is one for a long pair.
+    /// Returns true if the next pair of this job is long.
     pub(super) fn is_at_long_pair(&self, limits: RoundLimits) -> bool {
         self.is_long(self.next_pair(), limits)
     }

@@ -37,7 +37,7 @@ struct Queue {
 struct State {
     /// Requests that wait for their turn, the next one first.
     waiting: VecDeque<Job>,
-    /// Whether the last round was one for a long pair.
+    /// True if the last round scored a part of a long pair.
     was_long: bool,
     /// The speed of the rounds so far.
     speed: ScoringSpeed,

@@ -8,8 +8,8 @@ use ranklet::{Error, ErrorItem, ErrorKind, Pairs, Reranker, Result, ScoreOptions
 
 use super::job::{Job, RoundLimits, Work};
 
-/// Maximum bytes of the texts that share a round, for each token that it may have. The tokenizer reads a word to its end, so a
-/// text without spaces takes the time of its bytes, however few tokens the model reads of it.
+/// Maximum bytes of text in a round, per token of its limit. The tokenizer reads each word to its end, so a long text without
+/// spaces takes much time, even if the model reads few of its tokens.
 const MAX_BYTES_PER_TOKEN: usize = 64;
 
 /// Some pairs of some requests, which are scored together, or one micro-batch of a long pair.
@@ -17,7 +17,7 @@ pub(super) struct Round {
     pub(super) jobs: Vec<Job>,
     /// Number of pairs of each job, from its first pair without a score.
     counts: Vec<usize>,
-    /// Whether this is a round for the long pair of one job.
+    /// True if the round scores a part of one job's long pair.
     pub(super) is_long: bool,
 }
 
