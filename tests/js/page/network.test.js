@@ -3,7 +3,18 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
-import { chooseHub, openPage, rank, screens, screenshot, texts, whenCached, whenReady, withDemo } from "../support/browsers/page.js";
+import {
+  chooseEmbedded,
+  chooseHub,
+  openPage,
+  rank,
+  screens,
+  screenshot,
+  texts,
+  whenCached,
+  whenReady,
+  withDemo,
+} from "../support/browsers/page.js";
 import { checkpoint, family } from "../support/models/fixtures.js";
 import { root } from "../support/paths.js";
 import { startModelHost } from "../support/servers/model-host.js";
@@ -260,9 +271,7 @@ describe("the demo page on the network", () => {
     const asked = page.waitForRequest("**/hub/");
     await chooseHub(page, "nobody/nothing");
     await asked;
-    await page.click("#choose-model");
-    await page.check("#model-small");
-    await page.getByRole("button", { name: "Load this model" }).click();
+    await chooseEmbedded(page, "small");
     await page.locator("#model-name", { hasText: "Small model" }).waitFor();
     release();
     await page.waitForTimeout(500);

@@ -2,7 +2,18 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
-import { openPage, rank, screens, screenshot, texts, whenCached, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
+import {
+  chooseEmbedded,
+  openPage,
+  rank,
+  screens,
+  screenshot,
+  texts,
+  whenCached,
+  whenRanked,
+  whenReady,
+  withDemo,
+} from "../support/browsers/page.js";
 import { startProxy } from "../support/servers/proxy.js";
 
 const weights = "/assets/default/model.safetensors";
@@ -136,9 +147,7 @@ describe("the demo page's small model", () => {
     const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await whenSmall(page);
-    await page.click("#choose-model");
-    await page.check("#model-embedded");
-    await page.getByRole("button", { name: "Load this model" }).click();
+    await chooseEmbedded(page, "embedded");
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.click("#choose-model");
     await page.fill("#model-url", "./missing/");
@@ -167,9 +176,7 @@ describe("the demo page's small model", () => {
     const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await whenReady(page);
-    await page.click("#choose-model");
-    await page.check("#model-small");
-    await page.getByRole("button", { name: "Load this model" }).click();
+    await chooseEmbedded(page, "small");
     await page.locator("#model-name", { hasText: "Small model" }).waitFor();
     await whenReady(page);
     await page.fill("#query", question);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 
-import { screens, texts, useDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
+import { chooseEmbedded, screens, texts, useDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
 
 const collection = "**/collection.json";
 const question = "What is the capital of France?";
@@ -73,9 +73,7 @@ describe("the start of the demo page", () => {
       };
     });
     await open();
-    await page.click("#choose-model");
-    await page.check("#model-small");
-    await page.getByRole("button", { name: "Load this model" }).click();
+    await chooseEmbedded(page, "small");
     await whenReady(page);
     await page.evaluate(() => release());
     await page.waitForTimeout(300);

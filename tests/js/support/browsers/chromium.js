@@ -5,6 +5,14 @@ import { chromiumExecutable, quietFlags, softwareGpuFlags } from "./chromium-fla
 /** Max time in milliseconds for each step of a test in a page, on a busy machine. */
 export const maxStepMs = 120_000;
 
+/** Lets the timers of `ms` milliseconds in a page run after a minute, because what they wait for may take longer on a busy machine. */
+export async function lengthenTimer(page, ms) {
+  await page.addInitScript((timerMs) => {
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = (run, ms, ...rest) => setTimeout(run, ms === timerMs ? 60_000 : ms, ...rest);
+  }, ms);
+}
+
 /** Starts headless Chromium. */
 export function launchChromium(args = quietFlags) {
   return chromium.launch({ executablePath: chromiumExecutable(), args });

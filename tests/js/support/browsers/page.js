@@ -4,7 +4,7 @@ import { after, before } from "node:test";
 
 import { inRepository } from "../paths.js";
 import { startDemo } from "../servers/demo.js";
-import { launchChromium, openDemo } from "./chromium.js";
+import { launchChromium, lengthenTimer, openDemo } from "./chromium.js";
 
 const screenshotFolder = inRepository(".build/screenshots");
 
@@ -39,7 +39,8 @@ export async function openPage(browser, url, options = screens.desktop) {
   const context = await browser.newContext(options);
   const opened = await openDemo(context, url);
   for (const prepare of [watch, holdable]) await opened.page.addInitScript(prepare);
-  if (options.serviceWorkers !== "block") await opened.page.addInitScript(waitForServiceWorker);
+  // The model waits three seconds for the service worker.
+  if (options.serviceWorkers !== "block") await lengthenTimer(opened.page, 3000);
   return { ...opened, context, close: () => context.close() };
 }
 
@@ -53,12 +54,6 @@ function watch() {
     }
   }).observe({ type: "layout-shift", buffered: true });
   addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => violations.push(`${violatedDirective} ${blockedURI}`));
-}
-
-/** Runs in the page: the model waits a minute for the service worker, in place of three seconds, because the machine may be busy. */
-function waitForServiceWorker() {
-  const { setTimeout } = globalThis;
-  globalThis.setTimeout = (run, ms, ...rest) => setTimeout(run, ms === 3000 ? 60_000 : ms, ...rest);
 }
 
 /** Runs in the page: prepares `holdRankings`. */
@@ -169,6 +164,13 @@ export async function whenCached(page, ...endings) {
     if (Date.now() > deadline) throw new Error(`the service worker has not cached ${endings.join()}`);
     await page.waitForTimeout(100);
   }
+}
+
+/** Chooses a model of the page in the dialog: "embedded" or "small". */
+export async function chooseEmbedded(page, name) {
+  await page.click("#choose-model");
+  await page.check(`#model-${name}`);
+  await page.getByRole("button", { name: "Load this model" }).click();
 }
 
 /** Loads a model by its id on the Hub. */

@@ -5,17 +5,11 @@ import { checkpoint } from "../models/fixtures.js";
 import { bundlePath, sendBundle } from "../package/bundled.js";
 import { sendFixture, startSite } from "../servers/package-site.js";
 import { until } from "../until.js";
-import { launchChromium, maxStepMs } from "./chromium.js";
+import { launchChromium, lengthenTimer, maxStepMs } from "./chromium.js";
 
 export const query = "how do bees survive the winter";
 export const fixture = checkpoint((labels) => labels === 1);
 export const small = `/fixtures/${fixture.name}/`;
-
-/** Runs in a tab: a shared worker may take a minute to start, in place of ten seconds, because the machine may be busy. */
-function waitLonger() {
-  const { setTimeout } = globalThis;
-  globalThis.setTimeout = (run, ms, ...rest) => setTimeout(run, ms === 10_000 ? 60_000 : ms, ...rest);
-}
 
 /** Registers the hooks of a suite; returns functions to open tabs and to call them. */
 export function withTabs() {
@@ -40,7 +34,8 @@ export function withTabs() {
   async function openTab(prepare = () => {}) {
     const tab = await context.newPage();
     tab.setDefaultTimeout(maxStepMs);
-    await tab.addInitScript(waitLonger);
+    // The tab waits ten seconds for the shared worker to start.
+    await lengthenTimer(tab, 10_000);
     await tab.addInitScript(prepare);
     await tab.goto(site.url);
     await tab.evaluate(async (small) => {
