@@ -21,8 +21,8 @@ export interface PrepareOptions extends DocumentOptions {
 /** Options of a collection's `rank`. */
 export interface CollectionRankOptions<R extends boolean | undefined = boolean | undefined> extends ScoringOptions, ResultOptions {
   /**
-   * The indices of the documents to score, such as those that a first stage has found. One that is repeated is scored once, at
-   * its first place; with `fuse` it is an error. Equal scores keep this order. Default: all documents.
+   * The indices of the documents to score, for example the hits of a first stage. A repeated index counts once, at its first
+   * place; with `fuse` it is an error. Equal scores keep this order. Default: all documents.
    */
   readonly candidates?: readonly number[] | Uint32Array | undefined;
   /** Whether each result includes the document itself. Default `false`. */

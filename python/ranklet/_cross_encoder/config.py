@@ -1,4 +1,4 @@
-"""What sentence-transformers' CrossEncoder has of a model of transformers: its configuration."""
+"""The configuration of a model, which callers of sentence-transformers' CrossEncoder read."""
 
 from __future__ import annotations
 

@@ -65,8 +65,8 @@ class Collection:
         """Ranks the documents for a query and yields the best so far while scoring. The last ranking is final.
 
         Args:
-            candidates: indices of the documents to score, for example those that a first stage has found. One that is repeated is
-                scored once, at its first place; with `fuse` it is an error.
+            candidates: indices of the documents to score, for example the hits of a first stage. A repeated index counts once,
+                at its first place; with `fuse` it is an error.
             min_score, fuse: as for `Reranker.rerank`; `first_stage` has a score for each of the candidates.
             deadline_ms: the time from the first iteration; the last ranking has the documents scored by then.
             highlights: number of best sentences to find in each result of the last ranking.
